@@ -1,0 +1,7 @@
+"""``python -m kernelway``."""
+
+import sys
+
+from kernelway.cli.main import main
+
+sys.exit(main())
