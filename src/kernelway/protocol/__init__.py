@@ -1,0 +1,1 @@
+"""What travels between the floors, as pure functions and values: no asyncio, no sockets, no clock."""
