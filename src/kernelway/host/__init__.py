@@ -1,0 +1,1 @@
+"""Where kernels live: the only floor that starts processes, reads connection files and speaks ZeroMQ."""

@@ -1,0 +1,164 @@
+"""All kernels of a host."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from kernelway.host.kernel import Kernel, KernelLimits
+from kernelway.host.kernelspecs import LocalKernelSpecs
+from kernelway.host.run import Order, Surroundings
+from kernelway.host.tasks import Tasks
+from kernelway.protocol.errors import Conflict, InvalidRequest, KernelwayError, LimitReached, NotFound
+from kernelway.protocol.models import KernelId, StartKernel
+
+log = logging.getLogger(__name__)
+
+_ANSWER_AFTER = 10.0
+"""Seconds after which a start that still goes on is answered as it is: HTTP clients do not wait for ever."""
+
+
+class Kernels:
+    """Starts kernels within a limit, finds them by id, restarts and ends them.
+
+    ``most`` is the limit, None for no limit; ``home`` is the folder that a kernel works in when nobody
+    named one, and that relative paths start from. What is begun goes on to its end when the caller is
+    cancelled: no kernel is left half started, half restarted or half ended.
+    """
+
+    def __init__(
+        self,
+        surroundings: Surroundings,
+        specs: LocalKernelSpecs,
+        *,
+        limits: KernelLimits,
+        most: int | None,
+        home: Path,
+    ) -> None:
+        self._surroundings = surroundings
+        self._specs = specs
+        self._limits = limits
+        self._most = most
+        self._home = home
+        self._kernels: dict[KernelId, Kernel] = {}
+        self._emptied = asyncio.Event()
+        self._emptied.set()
+        self._taken = asyncio.Event()
+        self._tasks = Tasks()
+        self._closed = False
+
+    def __iter__(self) -> Iterator[Kernel]:
+        return iter(tuple(self._kernels.values()))
+
+    def __len__(self) -> int:
+        return len(self._kernels)
+
+    def get(self, kernel_id: KernelId) -> Kernel:
+        """The kernel of that id; :class:`NotFound` where there is none."""
+        kernel = self._kernels.get(kernel_id)
+        if kernel is None:
+            raise NotFound(f"There is no kernel {kernel_id!r} here.")
+        return kernel
+
+    async def start(self, request: StartKernel) -> Kernel:
+        """Start a kernel, wait until it is ready, and return it.
+
+        One that is not ready after ten seconds is returned as it is, ``starting``. Raises
+        :class:`LimitReached`, :class:`NotFound` for an unknown kernelspec, :class:`InvalidRequest` for a
+        working folder that is not there or variables that cannot be, and KernelStartFailed with the reason;
+        the kernel is gone then. Cancelling leaves the kernel to start.
+        """
+        name = request.name or await self._specs.default_name()
+        await self._specs.find(name)
+        _check_variables(request.env)
+        cwd = await asyncio.to_thread(self._working_folder, request.path)
+        kernel = self._admit(Order(KernelId(str(uuid.uuid4())), name, cwd, request.env))
+        start = self._tasks.begin(self._start(kernel), name=f"start kernel {kernel.id}")
+        done, _ = await asyncio.wait({start}, timeout=_ANSWER_AFTER)
+        if done:
+            error = start.result()
+            if error is not None:
+                await self._shut_down(kernel)
+                raise error
+        return kernel
+
+    def _admit(self, order: Order) -> Kernel:
+        # The limit is checked and the place taken in one step, so that a burst cannot pass it.
+        if self._closed:
+            raise Conflict("This gateway is stopping and starts no more kernels.")
+        if self._most is not None and len(self._kernels) >= self._most:
+            raise LimitReached(f"There are {self._most} kernels already, which is the limit of this gateway.")
+        kernel = Kernel(order, self._surroundings, self._specs, self._limits)
+        self._kernels[order.kernel_id] = kernel
+        self._emptied.clear()
+        self._taken.set()
+        return kernel
+
+    def _forget(self, kernel_id: KernelId) -> None:
+        self._kernels.pop(kernel_id, None)
+        if not self._kernels:
+            self._taken.clear()
+            self._emptied.set()
+
+    async def unused_for(self, seconds: float) -> None:
+        """Return once there has been no kernel for so long."""
+        while True:
+            await self._emptied.wait()
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._taken.wait()
+            except TimeoutError:
+                return
+
+    async def _start(self, kernel: Kernel) -> KernelwayError | None:
+        try:
+            await kernel.start()
+        except KernelwayError as error:
+            return error
+        return None
+
+    def _working_folder(self, path: str | None) -> Path:
+        try:
+            folder = self._home if path is None else self._home / Path(path).expanduser()
+        except RuntimeError as error:
+            raise InvalidRequest(f"The working folder {path!r} cannot be: {error}") from error
+        if not folder.is_dir():
+            raise InvalidRequest(
+                f"The working folder {str(folder)!r} does not exist where the kernel would run."
+            )
+        return folder
+
+    async def restart(self, kernel_id: KernelId) -> Kernel:
+        """Restart a kernel and wait until it is ready: see :meth:`Kernel.restart`."""
+        kernel = self.get(kernel_id)
+        await self._tasks.run(kernel.restart(), name=f"restart kernel {kernel_id}")
+        return kernel
+
+    async def shutdown(self, kernel_id: KernelId) -> None:
+        """End a kernel for good; :class:`NotFound` where there is none."""
+        await self._shut_down(self.get(kernel_id))
+
+    async def _shut_down(self, kernel: Kernel) -> None:
+        async def work() -> None:
+            await kernel.shutdown()
+            # In the same step: nobody finds a kernel that has told its clients good-bye.
+            self._forget(kernel.id)
+
+        await self._tasks.run(work(), name=f"shut down kernel {kernel.id}")
+
+    async def close(self) -> None:
+        """End all kernels at once, and every start that still goes on; there will be no others."""
+        self._closed = True
+        ends = await asyncio.gather(*(self._shut_down(kernel) for kernel in self), return_exceptions=True)
+        for error in filter(None, ends):
+            log.error("A kernel did not end as it should: %s", error)
+        await self._tasks.ended()
+
+
+def _check_variables(env: Mapping[str, str]) -> None:
+    """Refuse what no environment can hold; the refusal repeats nothing of it."""
+    if any(not name or "=" in name or "\0" in name + value for name, value in env.items()):
+        raise InvalidRequest("A variable's name is empty or has an =, or a NUL is in it or in its value.")
