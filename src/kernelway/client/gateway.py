@@ -1,0 +1,239 @@
+"""A gateway: kernelway's own, a jupyter_server or a kernel_gateway, and what runs there."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import PurePath
+from types import NoneType, TracebackType
+from typing import Self, TypedDict, TypeVar, Unpack, cast
+
+from kernelway.client import session as sessions_of
+from kernelway.client.http import HttpClient
+from kernelway.client.kernel import Kernel
+from kernelway.client.options import GatewayOptions
+from kernelway.client.session import Session
+from kernelway.client.stock_models import KernelAnswer, SessionAnswer, VersionAnswer, sparse
+from kernelway.protocol.errors import Forbidden, KernelStartFailed, NotFound, NotJupyter, WrongCredentials
+from kernelway.protocol.models import (
+    KernelId,
+    KernelModel,
+    KernelSpecs,
+    OpenSession,
+    SessionKernel,
+    SessionModel,
+    StartKernel,
+    Status,
+)
+
+T = TypeVar("T")
+
+
+class ServerKind(StrEnum):
+    """Who answers at the address of a gateway."""
+
+    KERNELWAY = "kernelway"
+    JUPYTER_SERVER = "jupyter_server"
+    KERNEL_GATEWAY = "kernel_gateway"
+    ENTERPRISE_GATEWAY = "enterprise_gateway"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that takes our credentials.
+
+    kernel_gateway tells the version of the jupyter_server that it is built on, and not its own.
+    """
+
+    kind: ServerKind
+    version: str
+
+
+class MoreOptions(TypedDict, total=False):
+    """The fields of :class:`GatewayOptions` that are neither its URL nor its token."""
+
+    ws_url: str | None
+    request_headers: Mapping[str, str]
+    user: str | None
+    password: str | None
+    timeout: float
+    ca_file: str | None
+    client_cert: str | None
+    client_key: str | None
+    fingerprint: str | None
+    ssh: str | None
+
+
+def more_options(options: GatewayOptions) -> MoreOptions:
+    """What :class:`Gateway` takes beside the URL and the token."""
+    return cast("MoreOptions", {name: getattr(options, name) for name in MoreOptions.__annotations__})
+
+
+class Gateway:
+    """One gateway; it is used inside ``async with``.
+
+    Leaving the block closes the connections to the kernels that were opened in it, and never ends a kernel.
+    Errors of the way, such as :class:`Unreachable` and :class:`WrongCredentials`, can come from every
+    method, since nothing is sent before one needs it (but a password's login, and ssh's, when the block is
+    entered).
+    """
+
+    def __init__(self, url: str, *, token: str | None = None, **options: Unpack[MoreOptions]) -> None:
+        self.options = GatewayOptions(base_url=url, token=token, **options)
+        self._http = HttpClient(self.options)
+        self._kernels: set[Kernel] = set()
+        self._resources = AsyncExitStack()
+
+    @classmethod
+    def from_options(cls, options: GatewayOptions) -> Self:
+        """The gateway of options that exist already, such as those of a saved gateway."""
+        return cls(options.base_url, token=options.token, **more_options(options))
+
+    async def __aenter__(self) -> Self:
+        await self._resources.enter_async_context(self._http)
+        self._resources.push_async_callback(self._close_kernels)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._resources.aclose()
+
+    async def check(self) -> Server:
+        """What kind of server answers, once it has taken our credentials too."""
+        answer = await self._http.call("GET", "api", answer=VersionAnswer)
+        if not answer.version:
+            raise NotJupyter(f"{self._http.peer.shown} answers api without a version: check the base URL.")
+        await self.kernelspecs()
+        if answer.kernelway is not None:
+            return Server(ServerKind.KERNELWAY, answer.kernelway)
+        if answer.gateway_version is not None:
+            return Server(ServerKind.ENTERPRISE_GATEWAY, answer.gateway_version)
+        try:
+            await self.status()
+        except NotFound:
+            return Server(ServerKind.KERNEL_GATEWAY, answer.version)
+        return Server(ServerKind.JUPYTER_SERVER, answer.version)
+
+    async def status(self) -> Status:
+        """How much the server has to do; :class:`NotFound` from a kernel_gateway, which does not tell."""
+        return await self._http.call("GET", "api/status", answer=Status)
+
+    async def kernelspecs(self) -> KernelSpecs:
+        """What kernels can be started."""
+        return await self._http.call("GET", "api/kernelspecs", answer=KernelSpecs)
+
+    async def kernels(self) -> list[KernelModel]:
+        """The running kernels; :class:`Forbidden` where the server does not list them."""
+        answers = await self._list("api/kernels", list[KernelAnswer])
+        return [answer.model() for answer in answers]
+
+    async def start_kernel(
+        self, name: str | None = None, *, cwd: str | None = None, env: Mapping[str, str] | None = None
+    ) -> Kernel:
+        """Start a kernel of a kernelspec, by default the server's default one, and connect to it.
+
+        ``cwd`` is a folder on the server's machine. ``env`` is added to this kernel's environment by
+        kernelway; kernel_gateway takes the names that it was told to allow, and jupyter_server none.
+        """
+        body = StartKernel(name=name, path=cwd, env=dict(env or {}))
+        answer = await self._http.call("POST", "api/kernels", answer=KernelAnswer, body=sparse(body))
+        return await self._attach(answer.id)
+
+    async def connect(self, kernel_id: KernelId | str) -> Kernel:
+        """Connect to a running kernel; :class:`NotFound` where there is none with this id."""
+        answer = await self._http.call("GET", f"api/kernels/{kernel_id}", answer=KernelAnswer)
+        return await self._attach(answer.id)
+
+    async def sessions(self) -> list[SessionModel]:
+        """The sessions that have a kernel; :class:`Forbidden` where the server does not list them."""
+        answers = await self._list("api/sessions", list[SessionAnswer])
+        models = (answer.model() for answer in answers)
+        return [model for model in models if model is not None]
+
+    async def open_session(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        kernel: str | None = None,
+        name: str | None = None,
+        cwd: str | None = None,
+        env: Mapping[str, str] | None = None,
+        new: bool = False,
+    ) -> Session:
+        """Join the session of a file, or make it; ``new`` makes another one in any case.
+
+        The session's path is this user, this machine and the absolute path of the file, and only a session of
+        exactly this path is joined: :class:`Conflict` where it has another kernel than the kernelspec that is
+        asked for. Two that open one at the same time get the same session. ``name`` is for people; it is the
+        file's name by default. ``cwd``, a folder on the server's machine, and ``env`` are for a new kernel;
+        stock servers ignore both here, and start it in their own folder.
+
+        A server that refuses to list sessions starts a plain kernel: ``session.id`` is None then.
+        """
+        identity = sessions_of.own_session_path(path)
+        name = name or PurePath(path).name
+        try:
+            there = await self.sessions()
+        except (Forbidden, NotFound):
+            plain = await self.start_kernel(kernel, cwd=cwd, env=env)
+            return Session(self._http, plain, path=identity, name=name, session_id=None)
+        found = None if new else sessions_of.join(there, identity, kernel=kernel)
+        if found is None:
+            found = await self._create(
+                OpenSession(
+                    path=sessions_of.another_path(identity) if new else identity,
+                    type="notebook" if identity.endswith(".ipynb") else "file",
+                    name=name,
+                    kernel=SessionKernel(name=kernel, path=cwd, env=dict(env or {})),
+                )
+            )
+        return await self._joined(found)
+
+    async def find_session(self, name_or_id: str) -> Session:
+        """Join a session by its id, its path, its name or its kernel's id.
+
+        Raises :class:`NotFound`, or :class:`Conflict` for a name that several have, with the choices.
+        """
+        return await self._joined(sessions_of.find(await self.sessions(), name_or_id))
+
+    async def _create(self, body: OpenSession) -> SessionModel:
+        answer = await self._http.call("POST", "api/sessions", answer=SessionAnswer, body=sparse(body))
+        made = answer.model()
+        if made is None:
+            raise KernelStartFailed(f"The server made the session {body.path}, but no kernel for it.")
+        # Stock servers look for the path and start the kernel in two steps, so that two who open a session
+        # at once make two. The first in the list is the one that everybody finds from then on.
+        first = sessions_of.join(await self.sessions(), body.path, kernel=None)
+        if first is None or first.id == made.id:
+            return made
+        await self._http.call("DELETE", f"api/sessions/{made.id}", answer=NoneType)
+        return first
+
+    async def _joined(self, model: SessionModel) -> Session:
+        kernel = await self._attach(model.kernel.id)
+        return Session(self._http, kernel, path=model.path, name=model.name, session_id=model.id)
+
+    async def _attach(self, kernel_id: KernelId) -> Kernel:
+        kernel = Kernel(self._http, kernel_id, closed=self._kernels.discard)
+        await kernel.open(timeout=self.options.timeout)
+        self._kernels.add(kernel)
+        return kernel
+
+    async def _list(self, path: str, answer: type[T]) -> T:
+        try:
+            return await self._http.call("GET", path, answer=answer)
+        except WrongCredentials:
+            # kernel_gateway refuses its lists with the words for a wrong token, unless it is told otherwise.
+            await self.kernelspecs()
+        raise Forbidden(
+            f"{self._http.peer.shown} takes the credentials, but does not list what runs there ({path}): a "
+            "kernel_gateway does with --JupyterWebsocketPersonality.list_kernels=True."
+        )
+
+    async def _close_kernels(self) -> None:
+        await asyncio.gather(*(kernel.close() for kernel in tuple(self._kernels)))

@@ -1,0 +1,255 @@
+"""One kernel of a gateway, and the connection to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from types import NoneType, TracebackType
+from typing import Any, Final, Self, TypeVar
+from uuid import uuid4
+
+import msgspec
+from msgspec import UNSET
+
+from kernelway.client.comm import Comm, CommId, CommMessage
+from kernelway.client.conversation import Conversation
+from kernelway.client.execution import Execution
+from kernelway.client.http import HttpClient
+from kernelway.client.inbox import UNREAD_LIMIT, Feed
+from kernelway.client.link import Link
+from kernelway.client.outbox import Outbox
+from kernelway.client.replies import (
+    CommInfo,
+    CommInfoReply,
+    CompleteReply,
+    HistoryReply,
+    InspectReply,
+    IsCompleteReply,
+    KernelInfo,
+    read_reply,
+)
+from kernelway.client.stock_models import KernelAnswer
+from kernelway.protocol.execution import InputRequest
+from kernelway.protocol.message import Buffer, Channel, Message, MessageId, SessionId
+from kernelway.protocol.models import KernelId, KernelModel
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+ANSWER_TIMEOUT: Final = 60.0
+"""Seconds that a request waits for the kernel unless told otherwise."""
+
+
+class Kernel:
+    """A running kernel and one connection to it; :meth:`Gateway.connect` makes it.
+
+    Closing it, or leaving its block, ends the connection and never the kernel. Where the kernel dies or is
+    restarted, what waits for it fails with :class:`KernelDied` or :class:`KernelRestarted`; where the
+    connection breaks, with :class:`LinkLost`. Positions in code are in Unicode code points.
+    """
+
+    def __init__(
+        self, http: HttpClient, kernel_id: KernelId, *, closed: Callable[[Kernel], None] = lambda _: None
+    ) -> None:
+        self.id = kernel_id
+        self._http = http
+        self._closed = closed
+        self._outbox = Outbox()
+        self._conversation = Conversation(f"Kernel {kernel_id}", self._outbox, self._why)
+        self._link = Link(
+            http,
+            kernel_id,
+            SessionId(uuid4().hex),
+            receive=self._conversation.receive,
+            lost=self._conversation.lost,
+        )
+        self._outbox.use(self._link)
+
+    async def open(self, *, timeout: float = ANSWER_TIMEOUT) -> Self:
+        """Connect; :meth:`Gateway.connect` has done it already."""
+        await self._link.open(timeout=timeout)
+        return self
+
+    async def close(self) -> None:
+        """End the connection; the kernel goes on, and so does the code it runs."""
+        await self._conversation.close()
+        await self._link.close()
+        self._closed(self)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @property
+    def subprotocol(self) -> str | None:
+        """The WebSocket subprotocol the server chose; None is the default one."""
+        return self._link.subprotocol
+
+    def execute(
+        self,
+        code: str,
+        *,
+        silent: bool = False,
+        store_history: bool = True,
+        allow_stdin: bool = True,
+        stop_on_error: bool = True,
+        user_expressions: dict[str, str] | None = None,
+        metadata: dict[str, Any] | None = None,
+        unread: int = UNREAD_LIMIT,
+        timeout: float | None = None,
+    ) -> Execution:
+        """Run code; it is sent now, and the kernel runs what it is sent in that order.
+
+        ``allow_stdin`` is for who iterates: the code's ``input()`` becomes an :class:`InputRequest` among
+        the outputs, and waits for :meth:`Execution.answer`. ``stop_on_error`` makes the kernel abort what
+        was sent after this code if it fails. ``unread`` is the most that may wait for the iteration, in
+        bytes of messages; one that passes it fails with :class:`LimitReached` while the kernel goes on, so
+        that an execution that nobody reads holds up no other. ``timeout`` is in seconds; none by default.
+        """
+        content = {
+            "code": code,
+            "silent": silent,
+            "store_history": store_history,
+            "user_expressions": user_expressions or {},
+            "allow_stdin": allow_stdin,
+            "stop_on_error": stop_on_error,
+        }
+        execution = self._conversation.start(
+            "execute_request", content, lambda msg_id: self._execution(msg_id, unread), metadata=metadata
+        )
+        if timeout is not None:
+            execution.expire(timeout)
+        return execution
+
+    async def complete(
+        self, code: str, cursor_pos: int | None = None, *, timeout: float = ANSWER_TIMEOUT
+    ) -> CompleteReply:
+        """What could stand at the cursor (in code points; at the end of the code by default)."""
+        position = len(code) if cursor_pos is None else cursor_pos
+        content = {"code": code, "cursor_pos": position}
+        return await self._ask("complete_request", content, CompleteReply, timeout)
+
+    async def inspect(
+        self,
+        code: str,
+        cursor_pos: int | None = None,
+        *,
+        detail_level: int = 0,
+        timeout: float = ANSWER_TIMEOUT,
+    ) -> InspectReply:
+        """What the kernel knows of the object at the cursor; ``detail_level`` 1 includes its source."""
+        position = len(code) if cursor_pos is None else cursor_pos
+        content = {"code": code, "cursor_pos": position, "detail_level": detail_level}
+        return await self._ask("inspect_request", content, InspectReply, timeout)
+
+    async def is_complete(self, code: str, *, timeout: float = ANSWER_TIMEOUT) -> IsCompleteReply:
+        """Whether code is ready to run, or wants another line."""
+        return await self._ask("is_complete_request", {"code": code}, IsCompleteReply, timeout)
+
+    async def history(
+        self,
+        n: int = 100,
+        *,
+        pattern: str | None = None,
+        output: bool = False,
+        raw: bool = True,
+        unique: bool = False,
+        timeout: float = ANSWER_TIMEOUT,
+    ) -> HistoryReply:
+        """The last ``n`` inputs, oldest first; those that match a glob ``pattern`` where there is one."""
+        content: dict[str, Any] = {
+            "hist_access_type": "tail" if pattern is None else "search",
+            "n": n,
+            "output": output,
+            "raw": raw,
+        }
+        if pattern is not None:
+            content |= {"pattern": pattern, "unique": unique}
+        return await self._ask("history_request", content, HistoryReply, timeout)
+
+    async def kernel_info(self, *, timeout: float = ANSWER_TIMEOUT) -> KernelInfo:
+        """What the kernel is; a busy kernel answers when it is free."""
+        return await self._ask("kernel_info_request", {}, KernelInfo, timeout)
+
+    async def comm_info(
+        self, target: str | None = None, *, timeout: float = ANSWER_TIMEOUT
+    ) -> dict[CommId, CommInfo]:
+        """The open comms of the kernel, whoever opened them; of one target where it is given."""
+        content = {} if target is None else {"target_name": target}
+        reply = await self._ask("comm_info_request", content, CommInfoReply, timeout)
+        return {CommId(comm_id): info for comm_id, info in reply.comms.items()}
+
+    async def open_comm(
+        self,
+        target: str,
+        data: dict[str, Any] | None = None,
+        *,
+        metadata: dict[str, Any] | None = None,
+        buffers: Sequence[Buffer] = (),
+    ) -> Comm:
+        """Open a comm; a kernel that does not know the target closes it at once."""
+        opened = CommMessage(data or {}, metadata or {}, tuple(buffers))
+        return await self._conversation.comms.open(CommId(uuid4().hex), target, opened)
+
+    def comms(self, target: str) -> Feed[Comm]:
+        """Iterate over the comms that the kernel opens for a target from now on."""
+        return self._conversation.comms.awaited(target)
+
+    def messages(self, *, unread: int = UNREAD_LIMIT) -> Feed[Message]:
+        """Iterate over every iopub message from now on, also those caused by other clients.
+
+        More than ``unread`` bytes that wait to be read end the iteration with :class:`LimitReached`.
+        """
+        return self._conversation.feed(unread=unread)
+
+    async def interrupt(self) -> None:
+        """Interrupt the code that runs now; its execution ends with an error of the kernel's language."""
+        await self._http.call("POST", f"api/kernels/{self.id}/interrupt", answer=NoneType)
+
+    async def restart(self, *, timeout: float = ANSWER_TIMEOUT) -> KernelModel:
+        """Start the kernel anew, with nothing in it, and wait until it answers.
+
+        Everything that waits for the kernel fails with :class:`KernelRestarted`.
+        """
+        answer = await self._http.call("POST", f"api/kernels/{self.id}/restart", answer=KernelAnswer)
+        self._conversation.restarted()
+        await self._conversation.settle(timeout)
+        return answer.model()
+
+    async def shutdown(self) -> None:
+        """End the kernel and close the connection; what waits for it fails with :class:`KernelDied`."""
+        await self._http.call("DELETE", f"api/kernels/{self.id}", answer=NoneType)
+        await self.ended()
+
+    async def ended(self) -> None:
+        """Take the end of the kernel that this side asked the server for."""
+        self._conversation.shut_down()
+        await self.close()
+
+    async def model(self) -> KernelModel:
+        """What the server tells of the kernel now."""
+        answer = await self._http.call("GET", f"api/kernels/{self.id}", answer=KernelAnswer)
+        return answer.model()
+
+    def _execution(self, msg_id: MessageId, unread: int) -> Execution:
+        return Execution(
+            msg_id,
+            unread=unread,
+            answer=self._answer,
+            forget=self._conversation.forget,
+            overdue=self._conversation.probe,
+        )
+
+    async def _answer(self, request: InputRequest, text: str) -> None:
+        content = {"value": text, "status": "ok"}
+        parent = request.message.header
+        await self._outbox.send(Channel.STDIN, "input_reply", content, parent_header=parent)
+
+    async def _ask(self, msg_type: str, content: object, reply: type[T], timeout: float) -> T:
+        return read_reply(await self._conversation.ask(msg_type, content, timeout=timeout), reply)
+
+    async def _why(self) -> str:
+        reason = (await self.model()).reason
+        return "" if reason is UNSET else reason
