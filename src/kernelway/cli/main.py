@@ -1,0 +1,72 @@
+"""The ``kernelway`` command: what it takes, and which module does it.
+
+Modules that do the work are imported when they are needed, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
+
+from kernelway import __version__
+from kernelway.cli.sentences import say
+from kernelway.protocol.errors import KernelwayError
+from kernelway.settings import environment
+
+Command: TypeAlias = Callable[[argparse.Namespace, Mapping[str, str]], int]
+
+FAILED = 1
+"""The exit status for what could not be done; argparse's own for a wrong command line is 2."""
+
+INTERRUPTED = 130
+"""The exit status of what a Ctrl-C ended, as in shells."""
+
+_EPILOG = """\
+examples:
+  kernelway run analysis.py                   a file, results beside its lines
+  kernelway gateways add gpu http://gpu:8888  remember a gateway
+  kernelway run analysis.py --on gpu          run the file there
+  kernelway serve                             let others run code here
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    from kernelway.cli import arguments
+
+    top = argparse.ArgumentParser(
+        prog="kernelway",
+        description="Run code on Jupyter kernels anywhere as if they were local.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("-V", "--version", action="version", version=f"kernelway {__version__}")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for add in arguments.COMMANDS:
+        add(commands)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status."""
+    given = parser().parse_args(arguments)
+    command: Command = given.command
+    try:
+        return command(given, environment())
+    except KernelwayError as error:
+        say(f"kernelway: {error}")
+        return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has had enough, as with `| head`. The interpreter would write the rest.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+
+
+def serve_main() -> int:
+    """``jupyter kernelway``: the same as ``kernelway serve``."""
+    return main(["serve", *sys.argv[1:]])

@@ -1,0 +1,102 @@
+"""``kernelway run``: a file, or a part of it, with each result beside its line."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from kernelway.cli import opening
+from kernelway.cli.hints import Surroundings
+from kernelway.cli.interrupts import Interrupts
+from kernelway.cli.opening import Opened, Order
+from kernelway.cli.picking import Picked, Wanted, pick, read
+from kernelway.cli.places import Place, SavedPlaces, kernelspec_for, language_of_kernel, languages
+from kernelway.cli.progress import Progress
+from kernelway.cli.running import Outcome, Status
+from kernelway.cli.show.listing import Listing
+from kernelway.cli.show.paint import Tone
+from kernelway.cli.show.view import Beginning
+from kernelway.cli.showing import Command, Showing, ended, in_loop, show
+from kernelway.source import Document
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """What to run, and the kernel for it; without code no kernel was started."""
+
+    picked: Picked
+    opened: Opened | None
+
+
+def run_file(command: Command, want: Wanted) -> int:
+    """Run what is wanted of a file; the exit status."""
+    return in_loop(lambda interrupts: _run(command, want, interrupts))
+
+
+async def _run(command: Command, want: Wanted, interrupts: Interrupts) -> int:
+    document = await asyncio.to_thread(read, want.file)
+    places = SavedPlaces(command.environ)
+    if places.warning:
+        command.tell(places.warning, Tone.WARNING)
+    async with opening.place_for(command.order, places) as (place, order):
+        with Progress.on_stderr(f"Waiting for a kernel {place.where}", command.environ):
+            ready = await _open(document, want, place, order)
+        if ready.opened is None:
+            command.tell(f"There is no code to run in {_described(want)}.")
+            return 0
+        if ready.opened.news:
+            command.tell(ready.opened.news)
+        showing = _showing(ready.picked, want)
+        outcome = await show(command, showing, ready.opened.kernel, place, interrupts)
+    if outcome.status is not Status.OK:
+        command.tell(_stopped(outcome, showing), Tone.BAD)
+    around = Surroundings(file=want.file, gateway=None if place.is_here else place.name)
+    return ended(command, outcome, around)
+
+
+async def _open(document: Document, want: Wanted, place: Place, order: Order) -> _Ready:
+    """Join or start the kernel, once it is known what to run: that may decide the language."""
+    specs = await place.gateway.kernelspecs()
+    found = await opening.existing(order, place, want.file)
+    kernel = order.kernel if found is None else found.kernel.name
+    if found is None and kernel is not None:
+        kernelspec_for(specs, kernel=kernel, language=None, where=place.where)
+    language = None if kernel is None else language_of_kernel(specs, kernel)
+    picked = pick(document, want, runnable=languages(specs), kernel_language=language)
+    if not picked.pieces:
+        return _Ready(picked, None)
+    if found is not None:
+        opening.check_language(found, order, code=picked.language, kernel=language)
+        return _Ready(picked, await opening.join(place, found, order))
+    spec = kernelspec_for(specs, kernel=kernel, language=picked.language, where=place.where)
+    return _Ready(picked, await opening.start(place, order, spec, want.file))
+
+
+def _showing(picked: Picked, want: Wanted) -> Showing:
+    return Showing(
+        pieces=[
+            Beginning(index, piece.code, piece.first_row, piece.last_row)
+            for index, piece in enumerate(picked.pieces)
+        ],
+        file=str(want.file),
+        listing=Listing(picked.document, picked.pieces, start=picked.start),
+        attachments=want.file.stem,
+    )
+
+
+def _described(want: Wanted) -> str:
+    if want.cell is not None:
+        return f"cell {want.cell} of {want.file}"
+    if want.first is None:
+        return str(want.file)
+    if want.last is None:
+        return f"line {want.first} of {want.file}"
+    return f"lines {want.first} to {want.last} of {want.file}"
+
+
+def _stopped(outcome: Outcome, showing: Showing) -> str:
+    line = showing.pieces[outcome.ran - 1].first_row + 1
+    how = "Interrupted" if outcome.status is Status.INTERRUPTED else "Stopped"
+    left = len(showing.pieces) - outcome.ran
+    rest = {0: "", 1: "; 1 more statement was not run"}.get(left, f"; {left} more statements were not run")
+    return f"✗ {how} at line {line} of {showing.file}{rest}."
