@@ -1,0 +1,100 @@
+"""What a test may leave behind by mistake: processes, threads, descriptors and the files of sockets."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+MARK = "TESTS_OF_KERNELWAY_RUN"
+"""A variable that everything started by this run of the tests inherits, whoever its parent is by then."""
+
+GRACE = 5.0
+"""Seconds for what was told to end, and is ending, to be gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leftovers:
+    """What is there at one moment; subtract an earlier one to see what came since."""
+
+    processes: frozenset[psutil.Process] = frozenset()
+    threads: frozenset[threading.Thread] = frozenset()
+    descriptors: frozenset[tuple[int, str]] = frozenset()
+    """Numbers and what they lead to: a socket's and a pipe's inode tell one from the next of its number."""
+    files: frozenset[Path] = frozenset()
+
+    @classmethod
+    def now(cls, folder: Path) -> Leftovers:
+        """Everything of this process and its children, and the files in the folder."""
+        return cls(
+            processes=frozenset(_processes()),
+            threads=frozenset(threading.enumerate()),
+            descriptors=frozenset(_descriptors()),
+            files=frozenset(folder.rglob("*")),
+        )
+
+    def __or__(self, other: Leftovers) -> Leftovers:
+        return Leftovers(
+            processes=self.processes | other.processes,
+            threads=self.threads | other.threads,
+            descriptors=self.descriptors | other.descriptors,
+            files=self.files | other.files,
+        )
+
+    def __sub__(self, other: Leftovers) -> Leftovers:
+        return Leftovers(
+            processes=self.processes - other.processes,
+            threads=self.threads - other.threads,
+            descriptors=self.descriptors - other.descriptors,
+            files=self.files - other.files,
+        )
+
+    def wait(self) -> None:
+        """Wait for the processes and threads to end, within the grace: what was killed is soon gone."""
+        deadline = time.monotonic() + GRACE
+        psutil.wait_procs(self.processes, timeout=GRACE)
+        for thread in self.threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def complaints(self) -> list[str]:
+        """One line for each thing, for people to read."""
+        return [
+            *(f"process {process.pid}: {_command(process)}" for process in self.processes),
+            *(f"thread {thread.name}" for thread in self.threads),
+            *(f"descriptor {number}: {target}" for number, target in sorted(self.descriptors)),
+            *(f"file {path}" for path in sorted(self.files)),
+        ]
+
+
+def _processes() -> Iterator[psutil.Process]:
+    own = psutil.Process()
+    yield from own.children(recursive=True)
+    mark = f"{MARK}={os.environ.get(MARK)}".encode()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if int(folder.name) != own.pid and mark in (folder / "environ").read_bytes().split(b"\0"):
+                yield psutil.Process(int(folder.name))
+        except (OSError, psutil.NoSuchProcess):
+            # It ended meanwhile, or it is somebody else's.
+            continue
+
+
+def _descriptors() -> Iterator[tuple[int, str]]:
+    for entry in Path("/proc/self/fd").iterdir():
+        try:
+            yield int(entry.name), str(entry.readlink())
+        except FileNotFoundError:
+            # It is the one that listing the folder itself took.
+            continue
+
+
+def _command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return "(gone meanwhile)"
