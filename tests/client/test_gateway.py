@@ -130,7 +130,7 @@ async def test_a_new_session_of_a_file_is_another_one(listing_place: Place) -> N
 
 
 # kernel_gateway answers one of two such requests with a 500 now and then, and leaves a kernel behind.
-@pytest.mark.parametrize("listing_place", ("stock_jupyter_server", "own_gateway"), indirect=True)
+@pytest.mark.parametrize("listing_place", ["stock_jupyter_server", "own_gateway"], indirect=True)
 async def test_two_who_open_a_session_at_once_get_the_same_one(listing_place: Place) -> None:
     async with listing_place.gateway() as one, listing_place.gateway(alone=False) as two:
         opening = (gateway.open_session("race.py") for gateway in (one, two, one, two))

@@ -44,7 +44,9 @@ def say(text: str) -> str:
 
 SLEEPS = say("runs\n") + "import time\ntime.sleep(100)"
 
-STUBBORN = say("runs\n") + """
+STUBBORN = (
+    say("runs\n")
+    + """
 import time
 while True:
     try:
@@ -52,6 +54,7 @@ while True:
     except KeyboardInterrupt:
         pass
 """
+)
 """Code that only the kernel's end ends: servers interrupt a kernel before they end it, and code that the
 interrupt ends has an answer of its own, if that is quicker than the end."""
 

@@ -14,12 +14,12 @@ import pytest
 from aiohttp import ClientSession
 from tests.gateway.served import AUTHORIZED, TOKEN, Served
 
-from kernelway.gateway import server
 from kernelway.gateway.access import AccessRules
 from kernelway.gateway.application import application
-from kernelway.gateway.hosts import Host
-from kernelway.gateway.server import serving, url_of
 from kernelway.protocol.errors import InternalError, KernelDied, TimedOut
+from kernelway.transport.api import server
+from kernelway.transport.api.hosts import Host
+from kernelway.transport.api.server import serving, url_of
 from kernelway.transport.listening import listen_on_port
 
 LAB = "https://lab.example"

@@ -21,13 +21,13 @@ from tests.support.processes import until
 from kernelway.cli.loop import run_loop
 from kernelway.gateway.access import AccessRules
 from kernelway.gateway.application import application
-from kernelway.gateway.hosts import Host
-from kernelway.gateway.server import serving, url_of
 from kernelway.protocol.channels import ChannelsClosed
 from kernelway.protocol.errors import KernelDied, NotFound
 from kernelway.protocol.message import Channel, Message, SessionId
 from kernelway.protocol.models import KernelId
 from kernelway.protocol.websocket_framing import V1_SUBPROTOCOL, encode_v1
+from kernelway.transport.api.hosts import Host
+from kernelway.transport.api.server import serving, url_of
 from kernelway.transport.listening import listen_on_port
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"

@@ -16,7 +16,6 @@ from tests.gateway.served import connected
 from tests.support.certificates import Authority
 from yarl import URL
 
-from kernelway.gateway.server import url_of
 from kernelway.gateway.service import (
     check,
     default_state_folder,
@@ -27,6 +26,7 @@ from kernelway.gateway.service import (
 )
 from kernelway.protocol.errors import ConfigError
 from kernelway.settings import ServeSettings, environment
+from kernelway.transport.api.server import url_of
 from kernelway.transport.folders import runtime_folder
 from kernelway.transport.listening import unlink_path
 

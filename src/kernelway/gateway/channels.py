@@ -11,13 +11,13 @@ from http import HTTPStatus
 
 from aiohttp import WSMsgType, web
 
-from kernelway.gateway.routes import HOST, Route
 from kernelway.protocol.channels import Channels, ChannelsClosed
 from kernelway.protocol.close_codes import CloseCode
 from kernelway.protocol.errors import FrameError, InvalidRequest, KernelwayError
 from kernelway.protocol.message import Message, SessionId
 from kernelway.protocol.models import KernelId
 from kernelway.protocol.websocket_framing import V1_SUBPROTOCOL, Framing, framing_for
+from kernelway.transport.api.routes import HOST, Route
 
 log = logging.getLogger(__name__)
 

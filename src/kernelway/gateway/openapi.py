@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from kernelway import __version__
-from kernelway.gateway.routes import Route
 from kernelway.protocol.models import ErrorModel
+from kernelway.transport.api.routes import Route
 
 _REFERENCE = "#/components/schemas/{name}"
 

@@ -7,8 +7,8 @@ from typing import Any
 from aiohttp import web
 
 from kernelway import __version__
-from kernelway.gateway.routes import HOST, Route, answer
 from kernelway.protocol.models import ApiVersion, Identity, Me, Status
+from kernelway.transport.api.routes import HOST, Route, answer
 
 _PERMISSIONS = {
     "kernels": ["read", "write", "execute"],

@@ -17,12 +17,12 @@ import msgspec
 
 from kernelway.gateway.access import AccessRules, is_loopback
 from kernelway.gateway.application import application
-from kernelway.gateway.server import serving, url_of
 from kernelway.host.culler import CullRules
 from kernelway.host.host import Host, HostOptions
 from kernelway.host.kernel import KernelLimits
 from kernelway.protocol.errors import ConfigError
 from kernelway.settings import ServeSettings, kernel_environment
+from kernelway.transport.api.server import serving, url_of
 from kernelway.transport.folders import runtime_folder, state_folder
 from kernelway.transport.listening import listen_on_path, listen_on_port
 from kernelway.transport.tls import server_context

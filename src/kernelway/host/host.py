@@ -1,7 +1,7 @@
 """A host: the kernels and sessions of this machine, behind one small interface.
 
-Nothing above the host reaches past this class; see :class:`kernelway.gateway.hosts.Host` for the interface
-that the gateway relies on.
+Nothing above the host reaches past this class; see :class:`kernelway.transport.api.hosts.Host` for the
+interface that the gateway relies on.
 """
 
 from __future__ import annotations

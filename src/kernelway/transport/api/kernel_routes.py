@@ -8,8 +8,8 @@ from http import HTTPStatus
 import msgspec
 from aiohttp import web
 
-from kernelway.gateway.routes import BASE_URL, HOST, Route, answer, nothing, read
 from kernelway.protocol.models import KernelId, KernelModel, KernelSpecModel, KernelSpecs, StartKernel
+from kernelway.transport.api.routes import BASE_URL, HOST, Route, answer, nothing, read
 
 
 async def list_kernelspecs(request: web.Request) -> web.Response:

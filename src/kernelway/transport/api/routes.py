@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import msgspec
 from aiohttp import web
 
-from kernelway.gateway.hosts import Host
 from kernelway.protocol.errors import InvalidRequest
 from kernelway.protocol.message import UNREADABLE, told
+from kernelway.transport.api.hosts import Host
 
 HOST: web.AppKey[Host] = web.AppKey("host", Host)
 BASE_URL: web.AppKey[str] = web.AppKey("base_url", str)

@@ -6,8 +6,8 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from kernelway.gateway.routes import BASE_URL, HOST, Route, answer, nothing, read
 from kernelway.protocol.models import OpenSession, RestSessionId, SessionModel, UpdateSession
+from kernelway.transport.api.routes import BASE_URL, HOST, Route, answer, nothing, read
 
 
 async def list_sessions(request: web.Request) -> web.Response:
