@@ -6,6 +6,7 @@
     │   ├── Unauthorized        no token, or not the right one
     │   ├── Forbidden           a known caller who may not
     │   ├── NotFound            no such kernel, session, kernelspec or resource
+    │   ├── PositionGone        a position of a journal that is no longer kept
     │   ├── Conflict            it exists already, or is in the middle of something
     │   ├── LimitReached        a limit that a person set
     │   └── FrameError          bytes that do not follow the wire protocol they claim
@@ -68,6 +69,16 @@ class NotFound(RequestError):
     """There is no such kernel, session, kernelspec or resource."""
 
     status = HTTPStatus.NOT_FOUND
+
+
+class PositionGone(RequestError):
+    """What was asked to be replayed is no longer kept; ``oldest`` is the oldest position there is."""
+
+    status = HTTPStatus.GONE
+
+    def __init__(self, message: str, *, oldest: int) -> None:
+        super().__init__(message)
+        self.oldest = oldest
 
 
 class Conflict(RequestError):

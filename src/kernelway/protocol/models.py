@@ -48,6 +48,15 @@ class Status(msgspec.Struct, frozen=True):
     last_activity: str
     connections: int
     kernels: int
+    trouble: str | UnsetType = UNSET
+    """What is wrong with the host, such as a full disk, where something is."""
+
+
+class Replacement(msgspec.Struct, frozen=True):
+    """The answer of a host whose gateway was replaced: the new gateway's process and version."""
+
+    pid: int
+    version: str
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -128,6 +137,31 @@ class UpdateSession(msgspec.Struct, frozen=True):
     kernel: SessionKernel | None = None
 
 
+class EndedKernel(msgspec.Struct, frozen=True):
+    """A kernel that has ended and whose journal is still kept."""
+
+    id: KernelId
+    name: str
+    """Of its kernelspec."""
+    started: str
+    ended: str
+    reason: str
+    """Why it ended, in a sentence."""
+    size: Annotated[int, Meta(ge=0)]
+    """Bytes of its journal."""
+    sessions: list[EndedSession]
+    """The sessions that had it last."""
+
+
+class EndedSession(msgspec.Struct, frozen=True):
+    """What a session was, whose kernel has ended."""
+
+    id: RestSessionId
+    path: str
+    name: str
+    type: str
+
+
 class Spec(msgspec.Struct, frozen=True):
     """A kernelspec's own file, ``kernel.json``."""
 
@@ -159,3 +193,5 @@ class ErrorModel(msgspec.Struct, frozen=True):
 
     message: str
     reason: str
+    oldest: int | UnsetType = UNSET
+    """The oldest position of the kernel's journal, where one was asked for that is no longer kept."""

@@ -47,8 +47,8 @@ _MOST_PARTS = 1 << 16
 """More parts than any client sends; a count beyond it is a hostile frame, not a message."""
 
 
-def encode_v1(message: Message) -> bytes:
-    """One binary frame; the parts are copied once."""
+def encode_v1(message: Message, *, prefix: bytes = b"") -> bytes:
+    """One binary frame, after a prefix that its offsets do not count; the parts are copied once."""
     parts: list[Buffer] = [
         message.channel.value.encode("ascii"),
         message.header,
@@ -63,7 +63,7 @@ def encode_v1(message: Message) -> bytes:
     for part in parts:
         offset += len(part) if type(part) is bytes else memoryview(part).nbytes
         offsets.append(offset)
-    return b"".join((struct.pack(f"<{count + 1}Q", *offsets), *parts))
+    return b"".join((prefix, struct.pack(f"<{count + 1}Q", *offsets), *parts))
 
 
 def decode_v1(frame: Frame) -> Message:
