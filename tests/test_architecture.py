@@ -23,7 +23,7 @@ FLOORS = {
     "transport": {"protocol"},
     "host": {"protocol", "transport"},
     "client": {"protocol", "transport"},
-    "gateway": {"protocol", "transport", "host", "client", "settings"},
+    "gateway": {"protocol", "transport", "host", "client", "settings", "logs"},
     "cli": {"protocol", "transport", "host", "client", "gateway", "settings", "logs", "source"},
     "__main__": {"cli"},
     "__init__": set[str](),
@@ -46,7 +46,7 @@ ONLY_IN = {
     "jupyter_server": set[str](),
     "pygls": set[str](),
     "aiohttp.web": {"gateway", "transport"},
-    "uvloop": {"cli"},
+    "uvloop": {"transport"},
     "argparse": {"cli"},
     "keyring": {"client"},
 }

@@ -54,7 +54,12 @@ SAMPLES: dict[str, tuple[str, object]] = {
     "kernel_start_timeout": ("10", 10.0),
     "kernel_shutdown_wait": ("1e1", 10.0),
     "max_message_size": ("100", 100),
-    "client_buffer": ("100", 100),
+    "ping_interval": ("1", 1.0),
+    "ping_timeout": ("2.5", 2.5),
+    "journal_size": ("100", 100),
+    "journal_total": ("1000", 1000),
+    "journal_keep": ("0", 0.0),
+    "no_journal": ("true", True),
     "stop_when_idle": ("60", 60.0),
     "log_level": ("debug", LogLevel.DEBUG),
     "log_format": ("json", LogFormat.JSON),
@@ -108,7 +113,7 @@ def test_every_setting_has_a_flag_a_variable_and_a_key(name: str, tmp_path: Path
 
 def test_every_setting_is_a_flag_of_serve_and_every_flag_a_setting() -> None:
     flags = serve_flags()
-    own = {"-h", "--help", "--config", "--show-config", "--background", "--ready-fd"}
+    own = {"-h", "--help", "--config", "--show-config", "--background", "--replace", "--ready-fd"}
     assert flags.keys() - own == {setting.flag for setting in all_settings()}
     for setting in all_settings():
         action = flags[setting.flag]

@@ -89,7 +89,16 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     kernel_start_timeout: Annotated[Duration, _about("How long a kernel may take to answer.")] = 300.0
     kernel_shutdown_wait: Annotated[Duration, _about("How long a kernel may take to end by itself.")] = 5.0
     max_message_size: Annotated[Size, _about("Largest message taken from a client.")] = 512 << 20
-    client_buffer: Annotated[Size, _about("Most output that waits for one slow client.")] = 256 << 20
+    ping_interval: Annotated[Duration, _about("How often to ask whether the other side is there.")] = 10.0
+    ping_timeout: Annotated[Duration, _about("How long it may take to answer that.")] = 20.0
+    journal_size: Annotated[Size, _about("Most that is kept of one kernel's messages.")] = 256 << 20
+    journal_total: Annotated[Size, _about("Most that is kept of all kernels' messages on disk.")] = 4 << 30
+    journal_keep: Annotated[
+        DurationOrNever, _about("How long a kernel's messages are kept after its end.")
+    ] = 86400.0
+    no_journal: Annotated[bool, _about("Keep kernels' messages in memory only, and no longer than them.")] = (
+        False
+    )
     stop_when_idle: Annotated[
         DurationOrNever, _about("Stop this long after the last kernel and the last client; 0 never.")
     ] = 0.0

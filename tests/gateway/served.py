@@ -93,6 +93,8 @@ class Socket:
         """The next message; the framing's own errors where a frame holds none."""
         async with asyncio.timeout(DEADLINE):
             frame = await self.websocket.receive()
+            while frame.type is WSMsgType.PING:
+                frame = await self.websocket.receive()
         assert frame.type in (WSMsgType.TEXT, WSMsgType.BINARY), (frame, self.websocket.close_code)
         message = framing_for(self.websocket.protocol).decode(frame.data)
         self.seen.append(message)
@@ -150,14 +152,17 @@ async def connected(
     session: str | None = None,
     v1: bool = True,
     largest: int = 1 << 30,
+    pongs: bool = True,
+    **query: str,
 ) -> AsyncIterator[Socket]:
-    """A WebSocket that offers the v1 protocol, or none."""
+    """A WebSocket that offers the v1 protocol, or none; without ``pongs`` it answers no ping."""
     session = session or uuid.uuid4().hex
     websocket = await http.ws_connect(
         f"api/kernels/{kernel_id}/channels",
-        params={"session_id": session},
+        params={"session_id": session, **query},
         protocols=(V1_SUBPROTOCOL,) if v1 else (),
         max_msg_size=largest,
+        autoping=pongs,
     )
     async with websocket:
         yield Socket(websocket, SessionId(session))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import socket
 import ssl
@@ -14,6 +16,7 @@ import pytest
 from aiohttp import ClientSession, UnixConnector
 from tests.gateway.served import connected
 from tests.support.certificates import Authority
+from tests.support.processes import until
 from yarl import URL
 
 from kernelway.gateway.service import (
@@ -24,6 +27,8 @@ from kernelway.gateway.service import (
     new_folder,
     service,
 )
+from kernelway.host.state import noted_state_folders
+from kernelway.protocol.close_codes import CloseCode
 from kernelway.protocol.errors import ConfigError
 from kernelway.settings import ServeSettings, environment
 from kernelway.transport.api.server import url_of
@@ -151,6 +156,35 @@ async def test_the_base_url_begins_and_ends_with_a_slash(given: str, served: str
                 assert answer.status == 401
 
 
+async def test_clients_hear_that_it_stops_and_why_their_kernels_end() -> None:
+    settings = ServeSettings(port=0, kernel_shutdown_wait=2.0)
+    async with contextlib.AsyncExitStack() as clients:
+        async with service(settings, listen(settings), token="t", environ=environment()) as serving:
+            headers = {"Authorization": "token t"}
+            http = await clients.enter_async_context(ClientSession(serving.url, headers=headers))
+            async with http.post("api/kernels", json={}) as answer:
+                kernel_id = (await answer.json())["id"]
+            sockets = [await clients.enter_async_context(connected(http, kernel_id)) for _ in range(5)]
+            for socket in sockets:
+                assert await socket.value("6 * 7") == "42"
+            hearing = asyncio.gather(*(socket.closed() for socket in sockets))
+        # The kernel's end, and not that of the gateway, which follows.
+        assert await hearing == [(CloseCode.KERNEL_GONE, "The kernel was shut down.")] * 5
+
+
+async def test_while_it_runs_it_is_found_by_its_state_folder_and_can_be_replaced(tmp_path: Path) -> None:
+    settings = ServeSettings(port=0)
+    async with service(
+        settings, listen(settings), token="t", environ=environment(), state=tmp_path
+    ) as serving:
+        assert serving.supervisor is not None
+        assert noted_state_folders(runtime_folder(environment())) >= {tmp_path}
+        before = serving.supervisor.pid
+        replacement = await serving.supervisor.replace()
+        assert replacement.pid == serving.supervisor.pid != before
+    assert tmp_path not in noted_state_folders(runtime_folder(environment()))
+
+
 async def test_a_gateway_serves_tls(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     issued = authority.issue("127.0.0.1")
@@ -197,3 +231,50 @@ def test_each_host_has_a_folder_of_its_own() -> None:
     for folder in folders:
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         folder.rmdir()
+
+
+async def test_trouble_with_the_disk_is_in_the_status(tmp_path: Path) -> None:
+    settings = ServeSettings(port=0, kernel_shutdown_wait=2.0)
+    headers = {"Authorization": "token t"}
+    async with (
+        service(settings, listen(settings), token="t", environ=environment(), state=tmp_path) as serving,
+        ClientSession(serving.url, headers=headers) as http,
+    ):
+
+        async def trouble() -> str:
+            async with http.get("api/status") as answer:
+                told: str = (await answer.json()).get("trouble", "")
+            return told
+
+        assert await trouble() == ""
+        (tmp_path / "journals").rename(tmp_path / "elsewhere")
+        (tmp_path / "journals").write_text("in the way")
+        async with http.post("api/kernels", json={}) as answer:
+            kernel_id = (await answer.json())["id"]
+        async with connected(http, kernel_id) as client:
+            # A disk that takes nothing ends no kernel.
+            assert await client.value("6 * 7") == "42"
+
+        async def told() -> bool:
+            return str(tmp_path / "journals") in await trouble()
+
+        await until(told)
+
+
+@pytest.mark.parametrize("no_journal", [False, True])
+async def test_journals_are_kept_in_the_state_folder_unless_that_is_not_wanted(
+    tmp_path: Path, *, no_journal: bool
+) -> None:
+    settings = ServeSettings(port=0, kernel_shutdown_wait=2.0, no_journal=no_journal)
+    headers = {"Authorization": "token t"}
+    async with (
+        service(settings, listen(settings), token="t", environ=environment(), state=tmp_path) as serving,
+        ClientSession(serving.url, headers=headers) as http,
+    ):
+        async with http.post("api/kernels", json={}) as answer:
+            kernel_id = (await answer.json())["id"]
+        async with connected(http, kernel_id) as client:
+            assert await client.value("6 * 7") == "42"
+        async with http.get("api/status") as answer:
+            assert "trouble" not in await answer.json()
+    assert [each.name for each in (tmp_path / "journals").glob("*")] == ([] if no_journal else [kernel_id])

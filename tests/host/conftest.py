@@ -22,6 +22,7 @@ from tests.host.runs import Lives, Runs
 from tests.host.specs import SMALL, Specs
 
 from kernelway.host.guard import Guard
+from kernelway.host.journals import JournalLimits, Journals
 from kernelway.host.run import HOST_MARK, Surroundings
 from kernelway.host.sockets import new_context
 
@@ -95,8 +96,15 @@ async def runs(surroundings: Surroundings, specs: Specs) -> AsyncIterator[Runs]:
 
 
 @pytest.fixture
-async def lives(surroundings: Surroundings, specs: Specs) -> AsyncIterator[Lives]:
-    lives = Lives(surroundings)
+async def journals() -> AsyncIterator[Journals]:
+    """Journals in memory."""
+    async with Journals(None, JournalLimits()) as journals:
+        yield journals
+
+
+@pytest.fixture
+async def lives(surroundings: Surroundings, specs: Specs, journals: Journals) -> AsyncIterator[Lives]:
+    lives = Lives(surroundings, journals)
     yield lives
     await lives.end()
     assert list(surroundings.folder.iterdir()) == []

@@ -7,8 +7,9 @@ import uuid
 from typing import Any
 
 import psutil
-from tests.host.talk import LIMITS, Talk
+from tests.host.talk import LIMITS, Talk, joining
 
+from kernelway.host.journals import Journals
 from kernelway.host.kernel import Kernel, KernelLimits
 from kernelway.host.kernelspecs import LocalKernelSpecs
 from kernelway.host.lifeline import Lifeline
@@ -61,14 +62,16 @@ class Runs:
 class Lives:
     """Makes kernels, and shuts those down that are still there when the test is over."""
 
-    def __init__(self, surroundings: Surroundings) -> None:
+    def __init__(self, surroundings: Surroundings, journals: Journals) -> None:
         self.surroundings = surroundings
+        self.journals = journals
         self._kernels: list[Kernel] = []
 
     def new(self, name: str = "small", *, limits: KernelLimits = LIMITS, **order: Any) -> Kernel:
         """A kernel that is not started."""
         asked = Order(KernelId(str(uuid.uuid4())), name, **order)
-        kernel = Kernel(asked, self.surroundings, LocalKernelSpecs(), limits)
+        journal = self.journals.open(asked.kernel_id, name=name, started="2026-11-21T00:00:00.000000Z")
+        kernel = Kernel(asked, self.surroundings, LocalKernelSpecs(), limits, journal)
         self._kernels.append(kernel)
         return kernel
 
@@ -82,9 +85,10 @@ class Lives:
         await asyncio.gather(*(kernel.shutdown() for kernel in self._kernels))
 
 
-def attach(kernel: Kernel, session: str | None = None) -> Talk:
+def attach(kernel: Kernel, session: str | None = None, *, sent: int = 0, **how: Any) -> Talk:
     """Connect to a kernel."""
-    return Talk(kernel.attach(SessionId(session or uuid.uuid4().hex)))
+    asked = joining(session, **how)
+    return Talk(kernel.clients.attach(asked), asked.session, sent=sent)
 
 
 def process_of(kernel: Kernel) -> psutil.Process:

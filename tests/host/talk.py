@@ -20,7 +20,19 @@ from kernelway.host.attachment import Attachment
 from kernelway.host.host import Host, HostOptions
 from kernelway.host.kernel import KernelLimits
 from kernelway.host.lifeline import own_message
+from kernelway.protocol.channels import Channels, ChannelsClosed, Joining
 from kernelway.protocol.execution import Error, ExecuteReply, Execution, Output, Stream
+from kernelway.protocol.link_framing import (
+    FrameKind,
+    Hole,
+    LinkId,
+    Welcome,
+    encode_frame,
+    encode_message_frame,
+    head_of,
+    message_in,
+    told_in,
+)
 from kernelway.protocol.message import Channel, Message, MessageId, SessionId
 from kernelway.protocol.models import KernelId
 
@@ -73,21 +85,53 @@ class Ran:
         return next((output.name for output in self.outputs if isinstance(output, Error)), None)
 
 
-class Talk:
-    """One client's side of a conversation with a kernel."""
+def joining(session: str | None = None, link: str | None = None, **how: Any) -> Joining:
+    """How a client joins; with a session and a link that nobody else has, unless they are named."""
+    return Joining(
+        session=SessionId(session or uuid.uuid4().hex), link=LinkId(link or uuid.uuid4().hex), **how
+    )
 
-    def __init__(self, channels: Attachment) -> None:
+
+class Talk:
+    """One client's side of a conversation with a kernel, in frames of the link."""
+
+    def __init__(self, channels: Channels, session: SessionId, *, sent: int = 0) -> None:
         self.channels = channels
+        self.session = session
+        self.sent = sent
+        """The number of the last request."""
         self.heard: list[Message] = []
+        self.positions: list[int] = []
+        """Of the messages and requests that came, read or not."""
+        self.requests: list[Message] = []
+        self.holes: list[tuple[int, Hole]] = []
+        self.taken: list[int] = []
+        """The numbers of the WELCOME and of each TAKEN."""
+        self.welcome: Welcome | None = None
         self._unread: deque[Message] = deque()
+
+    @property
+    def attachment(self) -> Attachment:
+        """The connection, where it is one to a kernel that runs."""
+        assert isinstance(self.channels, Attachment)
+        return self.channels
 
     async def ask(
         self, msg_type: str, content: dict[str, object], channel: Channel = Channel.SHELL
     ) -> MessageId:
-        """Send a request; its id."""
-        message = own_message(channel, msg_type, content, self.channels.session)
-        await self.channels.send(message)
+        """Send a request; its id. One that could not be sent has used no number."""
+        message = own_message(channel, msg_type, content, self.session)
+        await self.send(self.sent + 1, message)
+        self.sent += 1
         return message.read_header().msg_id
+
+    async def send(self, number: int, message: Message) -> None:
+        """Send a request under a number."""
+        await self.channels.send(encode_message_frame(FrameKind.REQUEST, number, message))
+
+    async def tell_received(self, position: int) -> None:
+        """Say that everything up to there has come."""
+        await self.channels.send(encode_frame(FrameKind.RECEIVED, position))
 
     async def execute(self, code: str) -> MessageId:
         """Send code to run; the request's id."""
@@ -102,7 +146,48 @@ class Talk:
                     self.heard.append(message)
                     if wanted(message):
                         return message
-                self._unread.extend(await self.channels.receive())
+                await self.receive()
+
+    async def receive(self) -> None:
+        """Take in what comes next; raises what receiving raises."""
+        for frame in await self.channels.receive():
+            self._take_in(frame)
+
+    async def hear_until(self, number: int) -> None:
+        """Take in what comes until so many requests are taken."""
+        async with asyncio.timeout(DEADLINE):
+            while not self.taken or self.taken[-1] < number:
+                await self.receive()
+
+    async def hear_all(self) -> ChannelsClosed:
+        """Everything until the end is in ``heard``; how it ended."""
+        async with asyncio.timeout(DEADLINE):
+            try:
+                while True:
+                    await self.receive()
+            except ChannelsClosed as closed:
+                self.heard += self._unread
+                self._unread.clear()
+                return closed
+
+    def _take_in(self, frame: bytes) -> None:
+        kind, number = head_of(frame)
+        assert (kind is FrameKind.WELCOME) == (self.welcome is None), "A WELCOME comes first, and once."
+        if kind is FrameKind.WELCOME:
+            self.welcome = told_in(frame, Welcome)
+        if kind in (FrameKind.WELCOME, FrameKind.TAKEN):
+            self.taken.append(number)
+            return
+        assert not self.positions or number > self.positions[-1], "Positions rise."
+        if kind is FrameKind.HOLE:
+            self.holes.append((number, told_in(frame, Hole)))
+            return
+        self.positions.append(number)
+        if kind is FrameKind.KEPT_REQUEST:
+            self.requests.append(message_in(frame))
+        else:
+            assert kind is FrameKind.MESSAGE
+            self._unread.append(message_in(frame))
 
     async def hear_type(self, msg_type: str) -> dict[str, Any]:
         """The content of the next message of a type."""
@@ -137,6 +222,7 @@ class Talk:
         return Ran(outputs, execution.reply)
 
 
-async def talk_to(host: Host, kernel_id: KernelId, session: str | None = None) -> Talk:
+async def talk_to(host: Host, kernel_id: KernelId, session: str | None = None, **how: Any) -> Talk:
     """Connect to a kernel."""
-    return Talk(await host.connect(kernel_id, SessionId(session or uuid.uuid4().hex)))
+    asked = joining(session, **how)
+    return Talk(await host.connect(kernel_id, asked), asked.session)

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 import pytest
 from tests.host.runs import DEADLINE, Lives, attach, process_of
-from tests.host.talk import LIMITS, Talk, turn
+from tests.host.talk import Talk, turn
 
-from kernelway.host.attachment import Attachment
 from kernelway.host.kernel import Kernel
 from kernelway.host.lifeline import own_message
 from kernelway.host.sockets import KernelSocket
 from kernelway.protocol.channels import ChannelsClosed
 from kernelway.protocol.close_codes import CloseCode
 from kernelway.protocol.errors import FrameError
+from kernelway.protocol.link_framing import FrameKind, encode_frame
 from kernelway.protocol.message import Channel, Message, SessionId
-
-EMPTY = b"{}"
 
 
 @pytest.fixture
@@ -30,23 +25,10 @@ async def kernel(lives: Lives) -> Kernel:
     return await lives.started()
 
 
-def output(size: int, number: int = 0) -> Message:
-    """A message of so many bytes."""
-    header = b"%d" % number
-    return Message(Channel.IOPUB, header, content=bytes(size - len(header) - 4))
-
-
-def bounded(lives: Lives, bound: int) -> Attachment:
-    """A client of a kernel that was never started; nothing is needed of it here."""
-    return lives.new(limits=replace(LIMITS, client_buffer=bound)).attach(SessionId("me"))
-
-
-async def received(channels: Attachment) -> list[Message]:
-    """Everything that waits, until the end if it has ended."""
-    messages: list[Message] = []
-    while channels._waiting:
-        messages += await channels.receive()
-    return messages
+def request(code: str, session: str = "me") -> Message:
+    """A request to run code."""
+    content: dict[str, object] = {"code": code, "silent": False, "allow_stdin": True}
+    return own_message(Channel.SHELL, "execute_request", content, SessionId(session))
 
 
 # Who hears what
@@ -112,7 +94,7 @@ async def test_a_message_that_cannot_be_understood_is_not_passed_on(
 import gc
 kernel = next(each for each in gc.get_objects() if type(each).__name__ == "SmallKernel")
 kept, {right} = {right}, b"wrong"
-kernel.send("shell", [b"{talk.channels.session}"], "forged", {{}})
+kernel.send("shell", [b"{talk.session}"], "forged", {{}})
 {right} = kept
 """
     ran = await talk.run(code)
@@ -121,89 +103,168 @@ kernel.send("shell", [b"{talk.channels.session}"], "forged", {{}})
     assert not any(message.read_header().msg_type == "forged" for message in talk.heard)
 
 
-# Waiting, and the bound
+# Receiving
 
 
-async def test_what_waits_is_handed_over_in_portions_in_order(lives: Lives) -> None:
-    channels = bounded(lives, 100 << 20)
-    for number in range(1000):
-        message = output(10_000, number)
-        channels.deliver(message, message.size)
-    portions: list[Sequence[Message]] = []
-    while channels._waiting:
-        portions.append(await channels.receive())
-    assert max(map(len, portions)) <= 105
-    assert [int(message.header) for portion in portions for message in portion] == list(range(1000))
-    assert channels._waiting_bytes == 0
-
-
-async def test_a_slow_reader_is_closed_with_a_code_and_a_reason(lives: Lives) -> None:
-    channels = bounded(lives, 10 << 20)
-    for _ in range(11):
-        message = output(1 << 20)
-        channels.deliver(message, message.size)
-    closed = await channels.wait_closed()
-    assert closed.code == CloseCode.SLOW_READER
-    assert closed.reason == "Too slow a reader: 10 MiB of output wait for it."
-    assert channels not in channels._kernel.attachments
-    with pytest.raises(ChannelsClosed):
-        await channels.receive()
-
-
-async def test_a_thousand_small_messages_count_for_more_than_their_bytes(lives: Lives) -> None:
-    channels = bounded(lives, 1 << 20)
-    sent = 0
-    while channels._closed is None:
-        channels.deliver(output(10), 10)
-        sent += 1
-    assert sent < 3000
-
-
-async def test_one_message_may_be_larger_than_the_bound(lives: Lives) -> None:
-    channels = bounded(lives, 1 << 20)
-    large = output(5 << 20)
-    for _ in range(2):
-        channels.deliver(large, large.size)
-        assert list(await channels.receive()) == [large]
-    channels.deliver(large, large.size)
-    channels.deliver(output(10), 10)
-    assert (await channels.wait_closed()).code == CloseCode.SLOW_READER
-
-
-async def test_a_slow_reader_costs_the_kernel_and_other_clients_nothing(lives: Lives) -> None:
-    kernel = await lives.started(limits=replace(LIMITS, client_buffer=1 << 20))
-    slow, reading = attach(kernel), attach(kernel)
-    ran = await reading.run("for n in range(3000): show('x' * 1000)")
-    assert len(ran.text) == 3_000_000
-    async with asyncio.timeout(DEADLINE):
-        assert (await slow.channels.wait_closed()).code == CloseCode.SLOW_READER
-    assert kernel.attachments == [reading.channels]
+async def test_a_welcome_comes_first_and_tells_what_there_is(kernel: Kernel) -> None:
+    talk = attach(kernel)
+    await talk.receive()
+    assert talk.welcome is not None
+    journal = kernel.clients.journal
+    assert (talk.welcome.newest, talk.welcome.oldest, talk.welcome.ended) == (journal.newest, 1, False)
+    assert talk.taken == [0]
 
 
 async def test_giving_up_receiving_loses_nothing(kernel: Kernel) -> None:
     talk = attach(kernel)
-    request = await talk.execute("for n in range(500): show(f'{n} ')")
-    messages: list[Message] = []
-    while not any(b'"499 "' in message.content for message in messages):
+    asked = await talk.execute("for n in range(500): show(f'{n} ')")
+    frames: list[bytes] = []
+    while not any(b'"499 "' in frame for frame in frames):
         receiving = asyncio.create_task(talk.channels.receive())
         await turn()
         receiving.cancel()
         await asyncio.wait({receiving})
         if not receiving.cancelled():
-            messages += receiving.result()
+            frames += receiving.result()
         await turn()
-    outputs = [each for each in messages if each.read_header().msg_type == "stream"]
+    for frame in frames:
+        talk._take_in(frame)
+    outputs = [each for each in talk._unread if each.read_header().msg_type == "stream"]
     assert [int(each.read_content()["text"]) for each in outputs] == list(range(500))
-    assert outputs[0].read_parent_header().msg_id == request
+    assert outputs[0].read_parent_header().msg_id == asked
+
+
+async def test_what_is_handed_over_at_a_time_is_bounded(kernel: Kernel) -> None:
+    talk, other = attach(kernel), attach(kernel)
+    await talk.run("for n in range(30): show('x' * 100_000)")
+    portions = [await other.channels.receive() for _ in range(3)]
+    assert all(sum(map(len, portion)) < 1.2 * 2**20 for portion in portions)
+    assert sum(map(len, portions)) > 25
+
+
+async def test_frames_are_the_same_objects_for_all_clients(kernel: Kernel) -> None:
+    one, other = attach(kernel), attach(kernel)
+    kernel._publish(own_message(Channel.IOPUB, "stream", {"text": "x"}, SessionId("kernel")))
+    assert (await one.channels.receive())[-1] is (await other.channels.receive())[-1]
+
+
+async def test_a_slow_reader_finds_a_hole_where_nothing_is_kept_on_disk(kernel: Kernel) -> None:
+    slow, reading = attach(kernel), attach(kernel)
+    asked = await reading.execute("for n in range(80): show(str(n) + ' ' * 100_000)")
+    await reading.result(asked)
+    await slow.hear_status("idle")
+    [(follows, hole)] = slow.holes
+    assert follows == slow.positions[0] > 1
+    assert hole.messages == follows - 1 - (slow.welcome.newest if slow.welcome else 0)
+
+
+# Taking, exactly once
+
+
+async def test_what_is_taken_is_told(kernel: Kernel) -> None:
+    talk = attach(kernel)
+    for _ in range(3):
+        await talk.ask("kernel_info_request", {})
+    await talk.hear_until(3)
+    assert talk.taken == [0, 3]
+
+
+async def test_a_number_that_was_taken_is_not_taken_again_but_told(kernel: Kernel) -> None:
+    talk = attach(kernel)
+    await talk.run("x = 0")
+    add = request("x += 1")
+    for _ in range(3):
+        await talk.send(2, add)
+    await talk.send(1, request("x = 100"))
+    await talk.hear_until(2)
+    talk.sent = 2
+    assert (await talk.run("show(x)")).text == "1"
+    assert set(talk.taken) == {0, 1, 2, 3}
+
+
+async def test_a_number_that_leaves_out_others_is_refused_and_nothing_is_taken(kernel: Kernel) -> None:
+    talk = attach(kernel)
+    await talk.run("x = 0")
+    with pytest.raises(FrameError, match="Request 3 leaves out others: 1 came last"):
+        await talk.send(3, request("x += 1"))
+    assert (await talk.run("show(x)")).text == "0"
+
+
+async def test_a_link_goes_on_in_another_connection(kernel: Kernel) -> None:
+    talk = attach(kernel, "me", link="mine")
+    await talk.run("x = 0")
+    await talk.run("x += 1")
+    talk.channels.close(1000, "bye")
+    again = attach(kernel, "me", link="mine", sent=2)
+    await again.send(2, request("x += 1"))
+    assert (await again.run("show(x)")).text == "1"
+    assert again.taken[0] == 2
+    # Another link of the same session counts from its own beginning: stock clients' frames always run.
+    anew = attach(kernel, "me")
+    assert (await anew.run("x += 1\nshow(x)")).text == "2"
+    assert anew.taken[0] == 0
+
+
+async def test_what_waited_in_a_replaced_connection_is_not_sent_by_it(kernel: Kernel) -> None:
+    older = attach(kernel, "me", link="mine")
+    await older.run("x = 0")
+    restarting = asyncio.create_task(kernel.restart())
+    while kernel._settled.is_set():
+        await turn()
+    waiting = asyncio.create_task(older.send(2, request("x = globals().get('x', 0) + 1")))
+    await turn()
+    newer = attach(kernel, "me", link="mine", sent=1)
+    with pytest.raises(ChannelsClosed, match="newer connection"):
+        await waiting
+    again = asyncio.create_task(newer.run("x = globals().get('x', 0) + 1"))
+    await restarting
+    await again
+    assert (await newer.run("show(x)")).text == "1"
+    assert newer.taken[0] == 1
+
+
+async def test_a_cancelled_sender_has_not_taken_the_request(kernel: Kernel) -> None:
+    talk = attach(kernel)
+    await talk.run("x = 0")
+    restarting = asyncio.create_task(kernel.restart())
+    while kernel._settled.is_set():
+        await turn()
+    waiting = asyncio.create_task(talk.send(2, request("show('sent')")))
+    await turn()
+    waiting.cancel()
+    await asyncio.wait({waiting})
+    await restarting
+    assert (await talk.run("show('another')")).text == "another"
+
+
+@pytest.mark.parametrize("kind", [FrameKind.WELCOME, FrameKind.MESSAGE, FrameKind.HOLE, FrameKind.TAKEN])
+async def test_what_no_client_sends_is_refused(kernel: Kernel, kind: FrameKind) -> None:
+    with pytest.raises(FrameError, match=kind.name):
+        await attach(kernel).channels.send(encode_frame(kind, 1))
+
+
+async def test_a_request_that_holds_no_message_is_refused(kernel: Kernel) -> None:
+    with pytest.raises(FrameError):
+        await attach(kernel).channels.send(encode_frame(FrameKind.REQUEST, 1, b"nonsense"))
+
+
+async def test_a_header_that_is_none_goes_to_the_kernel_and_is_not_kept(kernel: Kernel) -> None:
+    talk, reader = attach(kernel), attach(kernel, requests=True)
+    message = Message(Channel.CONTROL, b'"no header"')
+    before = kernel.clients.journal.newest
+    await talk.send(1, message)
+    assert kernel.clients.journal.newest == before
+    await talk.hear_until(1)
+    reader.channels.close(1000, "bye")
+    await reader.hear_all()
+    assert reader.requests == []
 
 
 # Sending, and pushing back
 
 
 def shell_of(talk: Talk) -> KernelSocket:
-    sockets = talk.channels._sockets
-    assert sockets is not None
-    return sockets._sockets[Channel.SHELL]
+    return talk.attachment._clients._sockets._sockets[talk.session]._sockets[Channel.SHELL]
 
 
 async def crowd(talk: Talk) -> asyncio.Task[None]:
@@ -282,24 +343,11 @@ async def test_a_reply_to_what_a_replaced_connection_asked_reaches_the_newer(
     older = attach(kernel, "same")
     go = tmp_path / "go"
     os.mkfifo(go)
-    request = await older.execute(f"show('runs')\nopen({str(go)!r}).read()")
+    asked = await older.execute(f"show('runs')\nopen({str(go)!r}).read()")
     await older.hear_text()
     newer = attach(kernel, "same")
     await asyncio.to_thread(go.write_text, "")
-    assert (await newer.result(request)).reply.status == "ok"
-
-
-async def test_what_waits_for_a_replaced_connection_waits_for_the_newer(lives: Lives) -> None:
-    kernel = lives.new()
-    older = kernel.attach(SessionId("same"))
-    for number in range(3):
-        older.deliver(output(10, number), 10)
-    newer = kernel.attach(SessionId("same"))
-    newer.deliver(output(10, 3), 10)
-    assert [int(message.header) for message in await newer.receive()] == [0, 1, 2, 3]
-    assert newer._waiting_bytes == 0
-    with pytest.raises(ChannelsClosed, match="newer connection"):
-        await older.receive()
+    assert (await newer.result(asked)).reply.status == "ok"
 
 
 async def test_a_sender_that_waits_is_told_that_it_was_replaced(kernel: Kernel) -> None:
@@ -312,23 +360,27 @@ async def test_a_sender_that_waits_is_told_that_it_was_replaced(kernel: Kernel) 
         await sending
 
 
-async def test_what_waits_at_the_close_can_still_be_received(lives: Lives) -> None:
-    channels = bounded(lives, 1 << 20)
-    channels.deliver(output(10), 10)
-    channels.close(1000, "first")
-    channels.close(1001, "second")
-    channels.deliver(output(10), 10)
-    assert len(await channels.receive()) == 1
-    for _ in range(2):
-        with pytest.raises(ChannelsClosed, match="first") as closed:
-            await channels.receive()
-        assert closed.value.code == 1000
-    with pytest.raises(ChannelsClosed):
-        await channels.send(own_message(Channel.SHELL, "execute_request", {}, SessionId("me")))
+async def test_what_was_there_at_the_close_is_still_received_and_no_more(kernel: Kernel) -> None:
+    talk, other = attach(kernel), attach(kernel)
+    await other.run("show('before')")
+    talk.channels.close(1000, "first")
+    talk.channels.close(1001, "second")
+    await other.run("show('after')")
+    closed = await talk.hear_all()
+    assert (closed.code, closed.reason) == (1000, "first")
+    texts = [each.read_content()["text"] for each in talk.heard if each.read_header().msg_type == "stream"]
+    assert texts == ["before"]
+    with pytest.raises(ChannelsClosed, match="first"):
+        await talk.channels.receive()
+    with pytest.raises(ChannelsClosed, match="first"):
+        await talk.execute("show(1)")
+    with pytest.raises(ChannelsClosed, match="first"):
+        await talk.tell_received(1)
 
 
 async def test_a_close_wakes_who_waits(kernel: Kernel) -> None:
     talk = attach(kernel)
+    await talk.receive()
     receiving = asyncio.create_task(talk.channels.receive())
     waiting = asyncio.create_task(talk.channels.wait_closed())
     await turn()
@@ -350,14 +402,6 @@ async def test_after_a_restart_no_socket_looks_for_the_run_that_is_gone(kernel: 
     await talk.run("x = 1")
     shell = shell_of(talk)
     await kernel.restart()
-    assert talk.channels._sockets is None
+    assert len(kernel.clients._sockets) == 0
     assert shell._socket.closed
-    assert not talk.channels._end.is_set()
-
-
-async def test_a_message_is_the_same_object_for_all_clients(kernel: Kernel) -> None:
-    one, other = attach(kernel), attach(kernel)
-    message = msgspec.structs.replace(output(100), header=b'{"msg_type":"stream"}')
-    kernel._publish(message)
-    assert (await received(one.channels))[-1] is message
-    assert (await received(other.channels))[-1] is message
+    assert not talk.attachment._end.is_set()

@@ -18,13 +18,12 @@ SESSION = SessionId("me")
 
 
 class Replies:
-    """Keeps what is delivered, with the sizes."""
+    """Keeps what is delivered."""
 
     def __init__(self) -> None:
         self.messages: asyncio.Queue[Message] = asyncio.Queue()
 
-    def deliver(self, message: Message, size: int) -> None:
-        assert size == message.size
+    def deliver(self, message: Message) -> None:
         self.messages.put_nowait(message)
 
     async def next(self) -> Message:
@@ -51,17 +50,6 @@ async def test_a_reply_comes_on_the_channel_of_its_request(
     assert reply.channel is channel
     assert reply.read_header().msg_type == reply_type
     sockets.close(deliver=True)
-    sockets.close(deliver=False)
-
-
-async def test_replies_go_to_whoever_has_the_sockets_by_then(runs: Runs) -> None:
-    run, _ = await runs.ready()
-    first, second = Replies(), Replies()
-    sockets = ClientSockets(run, SESSION, first.deliver)
-    sockets.deliver = second.deliver
-    sockets.try_send(own_message(Channel.SHELL, "kernel_info_request", {}, SESSION))
-    await second.next()
-    assert first.messages.empty()
     sockets.close(deliver=False)
 
 

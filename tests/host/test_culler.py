@@ -14,6 +14,7 @@ from tests.host.specs import Specs
 from tests.host.talk import LIMITS
 
 from kernelway.host.culler import CullRules, abandoned, cull
+from kernelway.host.journals import Journals
 from kernelway.host.kernel import Kernel
 from kernelway.host.kernels import Kernels
 from kernelway.host.kernelspecs import LocalKernelSpecs
@@ -27,10 +28,9 @@ IDLE, BUSY, DEAD = ExecutionState.IDLE, ExecutionState.BUSY, ExecutionState.DEAD
 
 
 @pytest.fixture
-async def kernels(surroundings: Surroundings, specs: Specs) -> AsyncIterator[Kernels]:
-    kernels = Kernels(
-        surroundings, LocalKernelSpecs(), limits=LIMITS, most=None, home=surroundings.folder.parent
-    )
+async def kernels(surroundings: Surroundings, specs: Specs, journals: Journals) -> AsyncIterator[Kernels]:
+    home = surroundings.folder.parent
+    kernels = Kernels(surroundings, LocalKernelSpecs(), journals, limits=LIMITS, most=None, home=home)
     yield kernels
     await kernels.close()
 

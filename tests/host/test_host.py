@@ -13,14 +13,15 @@ import psutil
 import pytest
 from tests.host.runs import DEADLINE, process_of
 from tests.host.specs import Specs
-from tests.host.talk import LIMITS, hosting, talk_to, turn, until_gone
+from tests.host.talk import LIMITS, hosting, joining, talk_to, turn, until_gone
 
 from kernelway.host import host as host_module
 from kernelway.host.culler import CullRules
 from kernelway.host.host import Host, HostOptions
-from kernelway.protocol.channels import ChannelsClosed
+from kernelway.protocol.channels import ChannelsClosed, Joining
 from kernelway.protocol.close_codes import CloseCode
 from kernelway.protocol.errors import InvalidRequest, NotFound
+from kernelway.protocol.link_framing import LinkId
 from kernelway.protocol.message import SessionId
 from kernelway.protocol.models import (
     ExecutionState,
@@ -64,7 +65,7 @@ async def test_what_is_not_there_is_not_found(name: str) -> None:
         with pytest.raises(NotFound):
             await getattr(host, name)("gone")
         with pytest.raises(NotFound):
-            await host.connect(KernelId("gone"), SessionId("me"))
+            await host.connect(KernelId("gone"), joining("me"))
 
 
 async def test_two_languages_side_by_side(specs: Specs) -> None:
@@ -119,7 +120,16 @@ async def test_a_session_id_that_cannot_be_a_name_is_refused(specs: Specs, sessi
     async with hosting() as host:
         model = await host.start_kernel(SMALL)
         with pytest.raises(InvalidRequest, match="1 to 255 bytes"):
-            await host.connect(model.id, SessionId(session))
+            await host.connect(model.id, Joining(session=SessionId(session), link=LinkId("l")))
+        assert (await host.kernel(model.id)).connections == 0
+
+
+@pytest.mark.parametrize("link", ["", "x" * 256, "é" * 128])
+async def test_a_link_that_is_too_long_to_remember_is_refused(specs: Specs, link: str) -> None:
+    async with hosting() as host:
+        model = await host.start_kernel(SMALL)
+        with pytest.raises(InvalidRequest, match="id of a link"):
+            await host.connect(model.id, Joining(session=SessionId("me"), link=LinkId(link)))
         assert (await host.kernel(model.id)).connections == 0
 
 
@@ -286,10 +296,10 @@ async def test_a_flood_leaves_the_loop_responsive_and_memory_bounded(specs: Spec
         async with asyncio.timeout(DEADLINE):
             last = b""
             while b"count" not in last:
-                for message in await talk.channels.receive():
-                    if message.read_header().msg_type == "stream":
-                        received, last = received + 1, bytes(message.content)
-                        assert message.read_parent_header().msg_id == request
+                message = await talk.hear(lambda each: each.read_header().msg_type == "stream")
+                talk.heard.clear()
+                received, last = received + 1, bytes(message.content)
+                assert message.read_parent_header().msg_id == request
         asking.cancel()
         await asyncio.wait({asking})
         assert f"count {received - 1}".encode() in last

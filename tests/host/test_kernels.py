@@ -16,6 +16,7 @@ from tests.host.specs import Specs
 from tests.host.talk import LIMITS, turn
 
 from kernelway.host import kernels as kernels_module
+from kernelway.host.journals import Journals
 from kernelway.host.kernels import Kernels
 from kernelway.host.kernelspecs import LocalKernelSpecs
 from kernelway.host.run import Surroundings
@@ -36,7 +37,7 @@ SLEEPS = "import time\ntime.sleep(600)"
 
 @pytest.fixture
 async def made(
-    surroundings: Surroundings, specs: Specs, tmp_path: Path
+    surroundings: Surroundings, specs: Specs, journals: Journals, tmp_path: Path
 ) -> AsyncIterator[Callable[..., Kernels]]:
     """Makes registries, and closes them when the test is over."""
     registries: list[Kernels] = []
@@ -45,6 +46,7 @@ async def made(
         kernels = Kernels(
             surroundings,
             LocalKernelSpecs(default=default),
+            journals,
             limits=replace(LIMITS, **limits),
             most=most,
             home=tmp_path,
@@ -300,7 +302,7 @@ async def test_one_kernel_that_does_not_end_well_does_not_keep_the_others(
     await kernels.close()
     assert not process.is_running()
     assert "did not end as it should: broken on purpose" in caplog.text
-    kernels._forget(first.id)
+    kernels._forget(first.id, "It was shut down.")
 
 
 # Being unused

@@ -10,6 +10,7 @@ from tests.host.runs import process_of
 from tests.host.specs import Specs
 from tests.host.talk import LIMITS, turn
 
+from kernelway.host.journals import Journals
 from kernelway.host.kernels import Kernels
 from kernelway.host.kernelspecs import LocalKernelSpecs
 from kernelway.host.run import Surroundings
@@ -28,17 +29,16 @@ SMALL = SessionKernel(name="small")
 
 
 @pytest.fixture
-async def kernels(surroundings: Surroundings, specs: Specs) -> AsyncIterator[Kernels]:
-    kernels = Kernels(
-        surroundings, LocalKernelSpecs(), limits=LIMITS, most=None, home=surroundings.folder.parent
-    )
+async def kernels(surroundings: Surroundings, specs: Specs, journals: Journals) -> AsyncIterator[Kernels]:
+    home = surroundings.folder.parent
+    kernels = Kernels(surroundings, LocalKernelSpecs(), journals, limits=LIMITS, most=None, home=home)
     yield kernels
     await kernels.close()
 
 
 @pytest.fixture
-def sessions(kernels: Kernels) -> Sessions:
-    return Sessions(kernels)
+def sessions(kernels: Kernels, journals: Journals) -> Sessions:
+    return Sessions(kernels, journals)
 
 
 def ask(path: str = "a.ipynb", *, kernel: SessionKernel = SMALL, **names: str) -> OpenSession:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from kernelway.cli import gateway_arguments, run_arguments
+from kernelway.cli import gateway_arguments, history_arguments, run_arguments
 from kernelway.settings import Setting, all_settings
 
 if TYPE_CHECKING:
@@ -33,6 +33,11 @@ def add_serve(commands: Subparsers) -> None:
         "--show-config", action="store_true", help="Print the settings and where each is from."
     )
     serve.add_argument("--background", action="store_true", help="Return at once and outlive the terminal.")
+    serve.add_argument(
+        "--replace",
+        action="store_true",
+        help="Start the gateway that runs anew from what is installed now; its kernels run on.",
+    )
     serve.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
     serve.set_defaults(command=_serve)
 
@@ -74,6 +79,10 @@ def _serve(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
         from kernelway.cli.background import serve_in_background
 
         return serve_in_background(resolved, environ)
+    if given.replace:
+        from kernelway.cli.replacing import replace
+
+        return replace(resolved, environ)
     from kernelway.cli.serve import serve
 
     return serve(resolved, environ, ready_fd=given.ready_fd)
@@ -96,12 +105,14 @@ def add_stop(commands: Subparsers) -> None:
 def _stop(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     from kernelway.cli.background import stop
 
-    return stop(port=given.port, state_dir=given.state_dir)
+    return stop(environ, port=given.port, state_dir=given.state_dir)
 
 
 COMMANDS: tuple[Callable[[Subparsers], None], ...] = (
     run_arguments.add_run,
     run_arguments.add_exec,
+    history_arguments.add_attach,
+    history_arguments.add_log,
     gateway_arguments.add_gateways,
     gateway_arguments.add_kernelspecs,
     gateway_arguments.add_sessions,

@@ -12,11 +12,13 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from yarl import URL
+
 from kernelway.host.processes import wait_for_exit
-from kernelway.host.state import Serving, serving_from
+from kernelway.host.state import Serving, noted_state_folders, serving_from
 from kernelway.protocol.errors import Conflict, NotFound, TimedOut
 from kernelway.settings import PREFIX, Resolved, ServeSettings, all_settings
-from kernelway.transport.folders import state_folder
+from kernelway.transport.folders import runtime_folder, state_folder
 
 _STOPS_WITHIN = 30.0
 """Seconds for a gateway to end its kernels and itself."""
@@ -62,28 +64,48 @@ def _as_variables(settings: ServeSettings) -> dict[str, str]:
     return variables
 
 
-def stop(*, port: int | None, state_dir: Path | None) -> int:
+def stop(environ: Mapping[str, str], *, port: int | None, state_dir: Path | None) -> int:
     """End a gateway and wait until it and its kernels are gone; the exit status."""
-    path, serving = _find(port, state_dir)
+    path, serving = find(environ, port=port, state_dir=state_dir)
     os.kill(serving.process.pid, signal.SIGTERM)
     asyncio.run(_gone(path, serving))
     print(f"Stopped the gateway at {serving.url}.")
     return 0
 
 
-def _find(port: int | None, state_dir: Path | None) -> tuple[Path, Serving]:
-    folders = state_folder(platform.node() or "localhost", "x").parent
-    if state_dir is None and port is not None:
-        state_dir = folders / str(port)
-    candidates = [state_dir] if state_dir is not None else sorted(folders.glob("*"))
+def default_folders() -> Path:
+    """Where the state folders are of gateways that were given none."""
+    return state_folder(platform.node() or "localhost", "x").parent
+
+
+def find(environ: Mapping[str, str], *, port: int | None, state_dir: Path | None) -> tuple[Path, Serving]:
+    """The one gateway that is meant, and its state folder; an error where there is none, or are several."""
+    candidates = [state_dir] if state_dir is not None else _known_folders(environ)
     found = [(path, serving) for path in candidates if (serving := serving_from(path)) is not None]
+    if port is not None and state_dir is None:
+        found = [(path, serving) for path, serving in found if _is_at(port, path, serving)]
     if not found:
-        where = f"from {state_dir}" if state_dir is not None else f"from any folder in {folders}"
-        raise NotFound(f"No gateway serves {where}.")
+        raise NotFound(f"No gateway serves {_where(port, state_dir)}.")
     if len(found) > 1:
         choices = "\n".join(f"  --state-dir {path}   {serving.url}" for path, serving in found)
-        raise Conflict(f"Several gateways run here; say which one to stop:\n{choices}")
+        raise Conflict(f"Several gateways run here; say which one is meant:\n{choices}")
     return found[0]
+
+
+def _known_folders(environ: Mapping[str, str]) -> list[Path]:
+    """Where gateways keep their state when nobody says where, and where those do that run now."""
+    noted = noted_state_folders(runtime_folder(environ))
+    return sorted({path.resolve() for path in (*default_folders().glob("*"), *noted)})
+
+
+def _is_at(port: int, path: Path, serving: Serving) -> bool:
+    return URL(serving.url).port == port if serving.url.startswith("http") else path.name == str(port)
+
+
+def _where(port: int | None, state_dir: Path | None) -> str:
+    if state_dir is not None:
+        return f"from {state_dir}"
+    return "from any folder of this user" if port is None else f"port {port} for this user"
 
 
 async def _gone(path: Path, serving: Serving) -> None:

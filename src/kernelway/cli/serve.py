@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kernelway import __version__, logs
-from kernelway.cli.loop import run_loop
 from kernelway.gateway.service import Service, check, default_state_folder, listen, service
 from kernelway.host.processes import ProcessIdentity
 from kernelway.host.state import Serving, StateFolder
 from kernelway.settings import Resolved, ServeSettings
 from kernelway.transport.listening import unlink_path
+from kernelway.transport.loop import run_loop
+from kernelway.transport.memory import give_back_large_pieces
 
 _ANSWER_WITHIN = 10.0
 """Seconds to answer whether kernels may end; no answer is a no."""
@@ -35,6 +36,7 @@ def serve(resolved: Resolved, environ: Mapping[str, str], *, ready_fd: int | Non
         # Whoever waits for its end must not wait for what this process starts.
         os.set_inheritable(ready_fd, False)  # noqa: FBT003
     check(settings)
+    give_back_large_pieces()
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(_listening(settings))
         # As told to somebody who may be in another folder by then.
@@ -48,8 +50,12 @@ def serve(resolved: Resolved, environ: Mapping[str, str], *, ready_fd: int | Non
         async def run() -> None:
             # Before anybody is told of it, a signal might end it in the midst of its start.
             signals = _heed_signals()
-            async with service(settings, listener, token=token, environ=environ) as serving:
-                state.announce(Serving(ProcessIdentity.of(os.getpid()), serving.url, __version__))
+            async with service(settings, listener, token=token, environ=environ, state=path) as serving:
+                state.announce(
+                    Serving(
+                        ProcessIdentity.of(os.getpid()), serving.url, __version__, str(serving.host_socket)
+                    )
+                )
                 lines = [
                     *_port_taken(settings, listener),
                     *_banner(serving, path, in_background=ready_fd is not None),

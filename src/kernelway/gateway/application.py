@@ -30,11 +30,22 @@ _CORS_HEADERS = "accept, authorization, content-type, x-xsrftoken"
 
 
 def application(
-    host: Host, *, rules: AccessRules, base_url: str = "/", max_message_size: int = 512 << 20
+    host: Host,
+    *,
+    rules: AccessRules,
+    base_url: str = "/",
+    max_message_size: int = 512 << 20,
+    ping_interval: float = 10.0,
+    ping_timeout: float = 20.0,
 ) -> web.Application:
-    """The whole application for one host; ``base_url`` begins and ends with a slash."""
+    """The whole application for one host; ``base_url`` begins and ends with a slash.
+
+    ``max_message_size`` (bytes) and the pings (seconds) are those of :class:`ChannelSockets`.
+    """
     app = build(ROUTES, host, base_url=base_url, middlewares=[_access(rules)])
-    sockets = app[SOCKETS] = ChannelSockets(largest=max_message_size)
+    sockets = app[SOCKETS] = ChannelSockets(
+        largest=max_message_size, ping_interval=ping_interval, ping_timeout=ping_timeout
+    )
     app[DESCRIPTION] = describe(ROUTES, base_url=base_url)
     app.on_response_prepare.append(_cors(rules))
 

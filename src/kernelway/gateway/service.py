@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import fcntl
+import os
 import platform
 import re
 import shutil
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 import msgspec
 
-from kernelway.gateway.access import AccessRules, is_loopback
-from kernelway.gateway.application import application
+from kernelway.gateway.access import is_loopback
+from kernelway.gateway.orders import Orders, encode_orders
+from kernelway.gateway.running import beat, running, tls_of, url
 from kernelway.host.culler import CullRules
 from kernelway.host.host import Host, HostOptions
+from kernelway.host.journals import JournalLimits
 from kernelway.host.kernel import KernelLimits
+from kernelway.host.run import HOST_MARK
+from kernelway.host.state import HOST_FOLDERS, note_state_folder
+from kernelway.host.supervisor import GatewayStart, Supervisor
 from kernelway.protocol.errors import ConfigError
 from kernelway.settings import ServeSettings, kernel_environment
-from kernelway.transport.api.server import serving, url_of
+from kernelway.transport.api.private import private_application
+from kernelway.transport.api.server import serving
 from kernelway.transport.folders import runtime_folder, state_folder
-from kernelway.transport.listening import listen_on_path, listen_on_port
-from kernelway.transport.tls import server_context
+from kernelway.transport.listening import listen_on_path, listen_on_port, unlink_path
 
 _VISIBLE = re.compile(r"[!-~]*")
 """What goes through a header and a URL alike, whoever sends it."""
@@ -41,6 +49,10 @@ class Service:
     url: str
     """Without the token."""
     token: str | None
+    supervisor: Supervisor | None = None
+    """Of the gateway; None where it is in this process."""
+    host_socket: Path | None = None
+    """The private socket of the host, where the gateway is in a process of its own."""
 
     @property
     def url_with_token(self) -> str:
@@ -91,55 +103,97 @@ async def service(
     *,
     token: str | None,
     environ: Mapping[str, str],
-    folder: Path | None = None,
+    state: Path | None = None,
 ) -> AsyncIterator[Service]:
-    """Serve while the context is open; at its end kernels end first, then the gateway.
+    """Serve while the context is open, with the gateway in a process of its own.
 
-    ``token`` is None where everybody may come in who can reach the listener. ``folder`` is private, has a
-    short path, and is removed at the end; without one, one is made.
+    ``token`` is None where everybody may come in who can reach the listener; ``state`` is the folder of what
+    outlives the host. At the end kernels end first, then the gateway; then the listener is closed, and its
+    path gone.
     """
-    base_url = _base_url(settings.base_url)
-    tls = None
-    if settings.certfile is not None:
-        tls = server_context(
-            certfile=settings.certfile, keyfile=settings.keyfile, client_ca=settings.client_ca
-        )
-    rules = AccessRules(
-        token=token,
-        on_loopback=settings.socket is None and is_loopback(settings.ip),
-        allow_origin=tuple(origin.rstrip("/").lower() for origin in settings.allow_origin),
-        allow_host=tuple(name.lower() for name in settings.allow_host),
+    tls_of(settings)  # What cannot be used is told before anything is started.
+    with (
+        _folder(environ) as folder,
+        contextlib.closing(listen_on_path(folder / "host")) as private,
+        _unlinked(listener),
+        _inheritable(listener) as inherited,
+    ):
+        if state is not None:
+            note_state_folder(state, folder)
+        options = _host_options(settings, environ, folder, state)
+        path = Path(private.getsockname())
+        supervisor = Supervisor(_gateway_start(settings, inherited, token, options, path))
+        async with contextlib.AsyncExitStack() as running_ones:
+            host = await running_ones.enter_async_context(Host(options))
+            await running_ones.enter_async_context(supervisor)
+            app = private_application(host, supervisor, beat(settings))
+            await running_ones.enter_async_context(serving(app, private))
+            # First of all at the end, and the gateway follows once it has heard of it: so clients hear why.
+            running_ones.push_async_callback(host.end_kernels)
+            yield Service(host, url(settings, listener), token, supervisor, path)
+
+
+def _gateway_start(
+    settings: ServeSettings, listener: int, token: str | None, options: HostOptions, path: Path
+) -> GatewayStart:
+    orders = Orders(settings=settings, token=token, listener=listener, host_socket=path)
+    return GatewayStart(
+        orders=encode_orders(orders),
+        # The mark by which the guard ends it where the host cannot.
+        environ={**options.environ, HOST_MARK: options.mark},
+        descriptors=(listener,),
     )
-    folder = folder or new_folder(environ)
-    try:
-        host = Host(_host_options(settings, environ, folder))
-        app = application(host, rules=rules, base_url=base_url, max_message_size=settings.max_message_size)
-        # The host is left first: clients hear why their kernels end while there still is a gateway to tell.
-        async with serving(app, listener, tls=tls), host:
-            url = url_of(listener, ip=settings.ip, base_url=base_url, tls=tls is not None)
-            yield Service(host, url, token)
-    finally:
-        # The host has done it already, unless it never came to run.
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.asynccontextmanager
 async def embedded(settings: ServeSettings, *, environ: Mapping[str, str]) -> AsyncIterator[Service]:
     """A private gateway inside this process, on a Unix socket that nobody else can reach."""
+    with _folder(environ) as folder, contextlib.closing(listen_on_path(folder / "gateway")) as listener:
+        private = msgspec.structs.replace(settings, socket=Path(listener.getsockname()))
+        host = Host(_host_options(private, environ, folder, None))
+        # The host is left first: clients hear why their kernels end while there still is a gateway to tell.
+        async with running(private, host, listener, token=None), host:
+            yield Service(host, url(private, listener), None)
+
+
+@contextlib.contextmanager
+def _unlinked(listener: socket.socket) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        unlink_path(listener)
+        listener.close()
+
+
+@contextlib.contextmanager
+def _inheritable(listener: socket.socket) -> Iterator[int]:
+    """A descriptor of the listener that is none of the three which every process has for itself."""
+    descriptor = fcntl.fcntl(listener, fcntl.F_DUPFD_CLOEXEC, 3)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _folder(environ: Mapping[str, str]) -> Iterator[Path]:
     folder = new_folder(environ)
-    path = folder / "gateway"
-    private = msgspec.structs.replace(settings, socket=path)
-    with contextlib.closing(listen_on_path(path)) as listener:
-        async with service(private, listener, token=None, environ=environ, folder=folder) as inside:
-            yield inside
+    try:
+        yield folder
+    finally:
+        # The host has done it already, unless it never came to run.
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def new_folder(environ: Mapping[str, str]) -> Path:
     """A new private folder with a short path, for one host."""
-    return Path(tempfile.mkdtemp(prefix="h-", dir=runtime_folder(environ)))
+    return Path(tempfile.mkdtemp(prefix=HOST_FOLDERS, dir=runtime_folder(environ)))
 
 
-def _host_options(settings: ServeSettings, environ: Mapping[str, str], folder: Path) -> HostOptions:
+def _host_options(
+    settings: ServeSettings, environ: Mapping[str, str], folder: Path, state: Path | None
+) -> HostOptions:
+    journals = None if state is None or settings.no_journal else state / "journals"
     return HostOptions(
         folder=folder,
         home=settings.root_dir or Path.cwd(),
@@ -149,7 +203,6 @@ def _host_options(settings: ServeSettings, environ: Mapping[str, str], folder: P
         limits=KernelLimits(
             start_timeout=settings.kernel_start_timeout,
             shutdown_wait=settings.kernel_shutdown_wait,
-            client_buffer=settings.client_buffer,
         ),
         cull=CullRules(
             idle_timeout=settings.cull_idle_timeout,
@@ -157,8 +210,14 @@ def _host_options(settings: ServeSettings, environ: Mapping[str, str], folder: P
             connected=settings.cull_connected,
             busy=settings.cull_busy,
         ),
+        journals=journals,
+        journal=_journal_limits(settings, on_disk=journals is not None),
     )
 
 
-def _base_url(text: str) -> str:
-    return "/" + "".join(f"{part}/" for part in text.split("/") if part)
+def _journal_limits(settings: ServeSettings, *, on_disk: bool) -> JournalLimits:
+    limits = JournalLimits(
+        per_kernel=settings.journal_size, per_host=settings.journal_total, keep_ended=settings.journal_keep
+    )
+    # Without a disk, memory alone stands between a burst of output and a client that is a little behind.
+    return limits if on_disk else dataclasses.replace(limits, memory=settings.journal_size)

@@ -3,109 +3,135 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
-from kernelway.host.client_sockets import ClientSockets
+from kernelway.host.links import Link
+from kernelway.host.reading import Reading
 from kernelway.protocol.channels import ChannelsClosed
 from kernelway.protocol.close_codes import CloseCode
 from kernelway.protocol.errors import FrameError, KernelDied
+from kernelway.protocol.link_framing import FrameKind, Position, encode_frame, head_of, message_in
 from kernelway.protocol.message import Channel, Message, SessionId
 
 if TYPE_CHECKING:
-    from kernelway.host.kernel import Kernel
+    from kernelway.host.clients import Clients
     from kernelway.host.run import KernelRun
-
-_OVERHEAD = 512
-"""Bytes that a waiting message takes beside its parts; many small messages are mostly that."""
-
-_HANDED_OVER = 1 << 20
-"""Bytes that are handed over at a time, if one message alone is not more."""
 
 
 class Attachment:
-    """Messages both ways between a client and a kernel, across the kernel's restarts.
+    """Frames both ways between a client and a kernel, across the kernel's restarts.
 
-    What the kernel sends waits in memory until it is received. ``bound`` (bytes) limits that: a client for
-    which more waits, in more than one message, is closed with :data:`CloseCode.SLOW_READER`, since a kernel
-    cannot be held back and dropping in silence is not an answer. One task sends and one receives.
+    What the kernel sends is read from its journal, so nothing waits here. One task sends and one receives.
     """
 
-    def __init__(self, kernel: Kernel, session: SessionId, *, bound: int) -> None:
+    def __init__(self, clients: Clients, session: SessionId, link: Link, reading: Reading) -> None:
         self.session = session
-        self._kernel = kernel
-        self._bound = bound
-        self._waiting: deque[tuple[Message, int]] = deque()
-        self._waiting_bytes = 0
+        self._clients = clients
+        self._link = link
+        self._reading = reading
+        self._welcome: bytes | None = reading.welcome(link.taken)
+        self._tells_taken = False
+        self._up_to_date = not reading.replays
         self._arrival: asyncio.Future[None] | None = None
         self._closed: ChannelsClosed | None = None
         self._end = asyncio.Event()
-        self._sockets: ClientSockets | None = None
 
-    def connect(self) -> None:
-        """Open the sockets now, if the kernel takes messages, rather than at the first message.
+    # To the kernel
 
-        A client that came back may answer its code's question at once; the reply that follows must find the
-        shell's connection made. Raises :class:`~kernelway.protocol.errors.KernelError` where it cannot be.
+    async def send(self, frame: bytes) -> None:
+        """Take a REQUEST, waiting while the kernel restarts or while its queue is full, or a RECEIVED.
+
+        Raises :class:`ChannelsClosed` once this connection is closed, and closes it where the kernel is dead;
+        :class:`FrameError` for any other frame. A request that waits while a run ends goes to the next run,
+        or to nobody; raising or cancelled, this has not taken it.
         """
-        run = self._kernel.run
-        if run is not None:
-            self._connected(run)
+        kind, number = head_of(frame)
+        if kind is FrameKind.REQUEST:
+            await self._request(number, message_in(frame))
+        elif kind is FrameKind.RECEIVED:
+            if self._closed is not None:
+                raise self._closed
+            self._clients.note_received(self.session, Position(number))
+        else:
+            raise FrameError(f"A {kind.name} is nothing that a client sends.")
 
-    async def send(self, message: Message) -> None:
-        """Hand a message to the kernel, waiting while it restarts or while its queue is full.
-
-        Raises :class:`ChannelsClosed` once this connection is closed, and closes it where the kernel is dead.
-        A message that waits while its run ends goes to the next run, or to nobody.
-        """
+    async def _request(self, number: int, message: Message) -> None:
         if message.channel is Channel.IOPUB:
             raise FrameError("A client cannot send on iopub.")
-        while True:
-            run = self._run()
-            if run is None:
-                await _either(self._kernel.settled(), self._end.wait())
-                continue
-            sockets = self._connected(run)
-            if sockets.try_send(message):
-                break
-            await _either(sockets.writable(message.channel), self._end.wait())
-        self._kernel.note_activity()
+        while (obstacle := self._try_request(number, message)) is not None:
+            await _either(obstacle, self._end.wait())
 
-    def _connected(self, run: KernelRun) -> ClientSockets:
-        if self._sockets is None:
-            self._sockets = ClientSockets(run, self.session, self.deliver)
-        return self._sockets
+    def _try_request(self, number: int, message: Message) -> Coroutine[Any, Any, None] | None:
+        """Hand the request to the kernel, if nobody has; else what to wait for before another try."""
+        run = self._run()
+        if number > self._link.taken + 1:
+            raise FrameError(f"Request {number} leaves out others: {self._link.taken} came last.")
+        if number > self._link.taken:
+            if run is None:
+                return self._clients.settled()
+            obstacle = self._clients.try_send(run, self.session, message)
+            if obstacle is not None:
+                return obstacle
+            self._link.taken = number
+        self._tells_taken = True
+        self.wake()
+        return None
 
     def _run(self) -> KernelRun | None:
         if self._closed is not None:
             raise self._closed
         try:
-            return self._kernel.run
+            return self._clients.run
         except KernelDied as error:
             self.close(CloseCode.KERNEL_DEAD, str(error))
             assert self._closed is not None
             raise self._closed from error
 
-    async def receive(self) -> Sequence[Message]:
-        """The next messages, in order; waits for the first, raises :class:`ChannelsClosed` at the end.
+    # To the client
 
-        They are few enough (:data:`_HANDED_OVER`) that what waits is still what the bound is about.
-        Cancelling loses nothing.
+    async def receive(self) -> Sequence[bytes]:
+        """The next frames, in order; waits for the first, raises :class:`ChannelsClosed` at the end.
+
+        What the journal had at the end is received before. Cancelling loses nothing.
         """
-        while not self._waiting:
-            if self._closed is not None:
-                raise self._closed
-            self._arrival = asyncio.get_running_loop().create_future()
-            await self._arrival
-        messages: list[Message] = []
-        taken = 0
-        while self._waiting and taken < _HANDED_OVER:
-            message, cost = self._waiting.popleft()
-            messages.append(message)
-            taken += cost
-        self._waiting_bytes -= taken
-        return messages
+        while True:
+            recent = self._reading.recent()
+            frames = [*self._own(), *(recent or ())]
+            if recent is None and not frames:
+                # Nothing is in hand while this waits: it may be cancelled.
+                frames = await self._reading.stored()
+            if frames:
+                return frames
+            if recent is not None and not self._up_to_date:
+                # The newest entry may be for others alone, so the end of the replay has to be said.
+                self._up_to_date = self._tells_taken = True
+            elif recent is not None:
+                await self._arrive()
+
+    def _own(self) -> list[bytes]:
+        """What is not in the journal, since it is for this connection alone."""
+        frames: list[bytes] = []
+        if self._welcome is not None:
+            frames.append(self._welcome)
+            self._welcome = None
+        if self._tells_taken:
+            self._tells_taken = False
+            frames.append(encode_frame(FrameKind.TAKEN, self._link.taken))
+        return frames
+
+    async def _arrive(self) -> None:
+        if self._closed is not None:
+            raise self._closed
+        self._arrival = asyncio.get_running_loop().create_future()
+        await self._arrival
+
+    def wake(self) -> None:
+        """Called where there may be something to receive."""
+        if self._arrival is not None and not self._arrival.done():
+            self._arrival.set_result(None)
+
+    # The end
 
     async def wait_closed(self) -> ChannelsClosed:
         """Return at the end, with its reason."""
@@ -113,59 +139,17 @@ class Attachment:
         assert self._closed is not None
         return self._closed
 
-    def deliver(self, message: Message, size: int) -> None:
-        """Called by the kernel for every message that this client is to have; ``size`` is the message's."""
-        if self._closed is not None:
-            return
-        cost = size + _OVERHEAD
-        if self._waiting and self._waiting_bytes + cost > self._bound:
-            waiting = f"{(self._waiting_bytes + cost) / 2**20:.0f} MiB"
-            self._waiting.clear()
-            self.close(CloseCode.SLOW_READER, f"Too slow a reader: {waiting} of output wait for it.")
-            return
-        self._waiting.append((message, cost))
-        self._waiting_bytes += cost
-        self._wake()
-
     def close(self, code: int, reason: str) -> None:
         """End this connection; what was sent still goes to the kernel, which runs on.
 
-        What already waits can still be received.
+        What the journal has already can still be received.
         """
         if self._closed is None:
             self._closed = ChannelsClosed(code, reason)
             self._end.set()
-            self._leave(deliver=True)
-            self._kernel.detach(self)
-            self._wake()
-
-    def give_way(self, newer: Attachment) -> None:
-        """End this connection because the client made a newer one, which goes on where this one is.
-
-        It has the same sockets: the kernel would not take others under the same name before it has noticed
-        the end of these, and replies to what was asked here reach the newer connection. What still waits
-        here is received there.
-        """
-        newer._waiting, self._waiting = self._waiting, newer._waiting
-        newer._waiting_bytes, self._waiting_bytes = self._waiting_bytes, 0
-        sockets, self._sockets = self._sockets, None
-        if sockets is not None:
-            sockets.deliver = newer.deliver
-            newer._sockets = sockets
-        self.close(CloseCode.REPLACED, "A newer connection has the same kernel and session.")
-
-    def disconnect(self) -> None:
-        """Called by the kernel when a run has ended: what is sent from now on goes to the next one."""
-        self._leave(deliver=False)
-
-    def _leave(self, *, deliver: bool) -> None:
-        sockets, self._sockets = self._sockets, None
-        if sockets is not None:
-            sockets.close(deliver=deliver)
-
-    def _wake(self) -> None:
-        if self._arrival is not None and not self._arrival.done():
-            self._arrival.set_result(None)
+            self._reading.stop()
+            self._clients.detach(self, self._link)
+            self.wake()
 
 
 async def _either(*waits: Coroutine[Any, Any, object]) -> None:

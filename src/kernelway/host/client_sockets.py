@@ -1,4 +1,4 @@
-"""One client's own connection to one run of a kernel."""
+"""One session's own connection to one run of a kernel."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ log = logging.getLogger(__name__)
 class ClientSockets:
     """Shell, control and stdin under the name of a client's session, so that replies come to it alone.
 
-    ``deliver`` is called with each message and its size; it may be changed. Raises
-    :class:`~kernelway.protocol.errors.KernelError` where the sockets cannot be opened.
+    ``deliver`` is called with each message. Raises :class:`~kernelway.protocol.errors.KernelError` where the
+    sockets cannot be opened.
     """
 
-    def __init__(self, run: KernelRun, session: SessionId, deliver: Callable[[Message, int], None]) -> None:
-        self.deliver = deliver
+    def __init__(self, run: KernelRun, session: SessionId, deliver: Callable[[Message], None]) -> None:
+        self._deliver = deliver
         self._run = run
         self._sockets: dict[Channel, KernelSocket] = {}
         try:
@@ -42,6 +42,11 @@ class ClientSockets:
         """Return once the kernel's queue has room again, or the sockets were closed."""
         await self._sockets[channel].writable()
 
+    async def drained(self) -> None:
+        """Return once everything that has arrived here was received, or the sockets were closed."""
+        for socket in self._sockets.values():
+            await socket.drained()
+
     def close(self, *, deliver: bool) -> None:
         """Receive no more; with ``deliver``, what was sent still goes out. Closing twice is no error."""
         for socket in self._sockets.values():
@@ -54,6 +59,6 @@ class ClientSockets:
             except FrameError as error:
                 log.warning("A message that a kernel sent to a client is not passed on: %s", error)
                 return
-            self.deliver(message, message.size)
+            self._deliver(message)
 
         return receive

@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import Self
 
 import zmq
+from msgspec import UNSET
 
-from kernelway.host.attachment import Attachment
 from kernelway.host.culler import CullRules, cull
 from kernelway.host.guard import Guard
+from kernelway.host.journals import JournalLimits, Journals
 from kernelway.host.kernel import KernelLimits
 from kernelway.host.kernels import Kernels
 from kernelway.host.kernelspecs import LocalKernelSpecs
@@ -31,9 +32,10 @@ from kernelway.host.run import HOST_MARK, Surroundings
 from kernelway.host.sessions import Sessions
 from kernelway.host.sockets import new_context
 from kernelway.host.tasks import log_failure, to_the_end
+from kernelway.protocol.channels import Channels, Joining
 from kernelway.protocol.errors import InvalidRequest
-from kernelway.protocol.message import SessionId
 from kernelway.protocol.models import (
+    EndedKernel,
     KernelId,
     KernelModel,
     KernelSpecModel,
@@ -58,6 +60,9 @@ _TERMINATE_WITHIN = 5.0
 _LONGEST_IDENTITY = 255
 """libzmq's limit for a routing identity, in bytes."""
 
+_LONGEST_LINK = 255
+"""Bytes; thousands of these ids are remembered."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostOptions:
@@ -72,6 +77,11 @@ class HostOptions:
     most_kernels: int | None = None
     limits: KernelLimits = field(default_factory=KernelLimits)
     cull: CullRules = field(default_factory=CullRules)
+    journals: Path | None = None
+    """The folder in which the kernels' journals are kept; None keeps the newest of each in memory alone."""
+    journal: JournalLimits = field(default_factory=JournalLimits)
+    mark: str = field(default_factory=lambda: uuid.uuid4().hex)
+    """The value of HOST_MARK in the environment of everything that must not outlive the host."""
 
 
 class Host:
@@ -84,23 +94,28 @@ class Host:
     def __init__(self, options: HostOptions) -> None:
         self._options = options
         self._started = datetime.now(UTC)
-        mark = uuid.uuid4().hex
         self._guard = Guard(
-            marker=f"{HOST_MARK}={mark}", folder=options.folder, environ=dict(options.environ)
+            marker=f"{HOST_MARK}={options.mark}", folder=options.folder, environ=dict(options.environ)
         )
         self._context = new_context()
         self._specs = LocalKernelSpecs(default=options.default_kernel)
         surroundings = Surroundings(
             context=self._context,
             folder=options.folder,
-            mark=mark,
+            mark=options.mark,
             environ=dict(options.environ),
             guard=self._guard,
         )
+        self._journals = Journals(options.journals, options.journal)
         self._kernels = Kernels(
-            surroundings, self._specs, limits=options.limits, most=options.most_kernels, home=options.home
+            surroundings,
+            self._specs,
+            self._journals,
+            limits=options.limits,
+            most=options.most_kernels,
+            home=options.home,
         )
-        self._sessions = Sessions(self._kernels)
+        self._sessions = Sessions(self._kernels, self._journals)
         self._stopping = asyncio.Event()
         self._open = contextlib.AsyncExitStack()
 
@@ -111,6 +126,7 @@ class Host:
                 asyncio.to_thread, shutil.rmtree, self._options.folder, ignore_errors=True
             )
             opening.push_async_callback(_terminate, self._context)
+            await opening.enter_async_context(self._journals)
             await opening.enter_async_context(self._guard)
             culling = asyncio.create_task(
                 cull(self._kernels, self._options.cull, self._stopping), name="cull"
@@ -136,11 +152,16 @@ class Host:
             last_activity=timestamp(max(activities, default=self._started)),
             connections=sum(len(kernel.attachments) for kernel in self._kernels),
             kernels=len(self._kernels),
+            trouble=self._journals.trouble or UNSET,
         )
 
     async def unused_for(self, seconds: float) -> None:
         """Return once there has been no kernel for so long."""
         await self._kernels.unused_for(seconds)
+
+    async def end_kernels(self) -> None:
+        """End every kernel, before whatever tells their clients; from now on none is started."""
+        await to_the_end(self._kernels.close(), name="end kernels")
 
     # Kernelspecs
 
@@ -182,11 +203,18 @@ class Host:
         """End a kernel for good."""
         await self._kernels.shutdown(kernel_id)
 
-    async def connect(self, kernel_id: KernelId, session: SessionId) -> Attachment:
-        """Connect a client to a kernel's channels under its session's name."""
+    async def ended_kernels(self) -> list[EndedKernel]:
+        """The kernels that have ended and whose journals are kept, the latest first."""
+        return self._journals.ended()
+
+    async def connect(self, kernel_id: KernelId, joining: Joining) -> Channels:
+        """Connect a client to a kernel's channels, or to the journal of one that has ended."""
+        session = joining.session
         if not 0 < len(session.encode()) <= _LONGEST_IDENTITY or session.startswith("\0"):
             raise InvalidRequest(f"A session_id has 1 to {_LONGEST_IDENTITY} bytes and begins with no NUL.")
-        return self._kernels.get(kernel_id).attach(session)
+        if not 0 < len(joining.link.encode()) <= _LONGEST_LINK:
+            raise InvalidRequest(f"The id of a link has 1 to {_LONGEST_LINK} bytes.")
+        return await self._kernels.join(kernel_id, joining)
 
     # Sessions
 

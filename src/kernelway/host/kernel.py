@@ -1,9 +1,8 @@
-"""One kernel: its state, the run it is in, and the clients attached to it."""
+"""One kernel: its state, and the run it is in, from its start to its shutdown."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 import uuid
@@ -13,13 +12,22 @@ from datetime import UTC, datetime
 from msgspec import UNSET
 
 from kernelway.host.attachment import Attachment
+from kernelway.host.clients import Clients
+from kernelway.host.journal import Journal
 from kernelway.host.kernelspecs import LocalKernelSpecs
 from kernelway.host.lifeline import Lifeline, own_message
 from kernelway.host.restart_policy import RestartPolicy
 from kernelway.host.run import KernelRun, Order, Surroundings
 from kernelway.host.tasks import log_failure
 from kernelway.protocol.close_codes import CloseCode
-from kernelway.protocol.errors import KernelDied, KernelError, KernelStartFailed, KernelwayError, NotFound
+from kernelway.protocol.errors import (
+    KernelDied,
+    KernelError,
+    KernelRestarted,
+    KernelStartFailed,
+    KernelwayError,
+    NotFound,
+)
 from kernelway.protocol.message import Channel, Message, SessionId
 from kernelway.protocol.models import ExecutionState, KernelId, KernelModel, timestamp
 
@@ -31,11 +39,10 @@ _CONTROL_REQUESTS = frozenset({"debug_request", "interrupt_request", "shutdown_r
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KernelLimits:
-    """Bounds of each kernel; times are in seconds, sizes in bytes."""
+    """Bounds of each kernel, in seconds."""
 
     start_timeout: float = 300.0
     shutdown_wait: float = 5.0
-    client_buffer: int = 256 * 2**20
 
 
 class Kernel:
@@ -47,12 +54,17 @@ class Kernel:
     """
 
     def __init__(
-        self, order: Order, surroundings: Surroundings, specs: LocalKernelSpecs, limits: KernelLimits
+        self,
+        order: Order,
+        surroundings: Surroundings,
+        specs: LocalKernelSpecs,
+        limits: KernelLimits,
+        journal: Journal,
     ) -> None:
         self.order = order
         self.id: KernelId = order.kernel_id
         self.state = ExecutionState.STARTING
-        self.attachments: list[Attachment] = []
+        self.clients = Clients(self, journal)
         self._surroundings = surroundings
         self._specs = specs
         self._limits = limits
@@ -64,6 +76,8 @@ class Kernel:
         self._active_at = time.time()
         self._changing = asyncio.Lock()
         self._shut_down = False
+        self._ended = False
+        """Whether a shutdown is done, after which there is nothing to tell, and no journal to tell it."""
         self._runs = 0
         self._run: KernelRun | None = None
         self._lifeline: Lifeline | None = None
@@ -85,28 +99,21 @@ class Kernel:
             name=self.order.spec_name,
             last_activity=timestamp(self.last_activity),
             execution_state=self.state,
-            connections=len(self.attachments),
+            connections=len(self.clients.attachments),
             reason=UNSET if self._reason is None else self._reason,
         )
 
     # Clients
 
-    def attach(self, session: SessionId) -> Attachment:
-        """Connect a client; one of the same session that is still connected is closed."""
-        newer = Attachment(self, session, bound=self._limits.client_buffer)
-        for attachment in tuple(self.attachments):
-            if attachment.session == session:
-                attachment.give_way(newer)
-        self.attachments.append(newer)
-        # What cannot be connected now is told when the client sends its first message.
-        with contextlib.suppress(KernelError):
-            newer.connect()
-        return newer
+    @property
+    def attachments(self) -> list[Attachment]:
+        """The clients that are connected."""
+        return self.clients.attachments
 
-    def detach(self, attachment: Attachment) -> None:
-        """Forget a client; the kernel is none the wiser."""
-        with contextlib.suppress(ValueError):
-            self.attachments.remove(attachment)
+    @property
+    def cause_of_death(self) -> str | None:
+        """Why it is dead; None where it is not, or where somebody shut it down."""
+        return self._reason if self.state is ExecutionState.DEAD else None
 
     def note_activity(self) -> None:
         """A message went in or came out."""
@@ -133,6 +140,8 @@ class Kernel:
     async def start(self) -> None:
         """Start it and wait until it is ready; where it never is, it is dead and the error says why."""
         async with self._changing:
+            if self._ended:
+                raise KernelStartFailed(self._why_late())
             await self._start_or_die()
 
     async def restart(self) -> None:
@@ -141,9 +150,10 @@ class Kernel:
             if self._shut_down:
                 raise NotFound(f"The kernel {self.id} was shut down.")
             # Not "restarting": clients take that for a crash, and tell their users that the kernel died.
-            self._announce(ExecutionState.STARTING)
+            self.state = ExecutionState.STARTING
             self._policy = RestartPolicy()
-            await self._end_run(polite=True)
+            await self._end_run(KernelRestarted("The kernel was restarted."), polite=True)
+            self._announce(ExecutionState.STARTING)
             await self._start_or_die()
 
     async def interrupt(self) -> None:
@@ -158,11 +168,13 @@ class Kernel:
         if self._starting is not None and not self._starting.expired():
             self._starting.reschedule(asyncio.get_running_loop().time())
         async with self._changing:
-            await self._end_run(polite=True)
+            if self._ended:
+                return
+            await self._end_run(KernelDied("The kernel was shut down."), polite=True)
             self._announce(ExecutionState.DEAD)
             self._settled.set()
-        for attachment in tuple(self.attachments):
-            attachment.close(CloseCode.KERNEL_GONE, "The kernel was shut down.")
+            self._ended = True
+        self.clients.close(CloseCode.KERNEL_GONE, "The kernel was shut down.")
 
     # Runs; what follows is called with _changing held
 
@@ -179,7 +191,7 @@ class Kernel:
         try:
             run = await self._ready_run()
         except BaseException:
-            await self._end_run(polite=False)
+            await self._end_run(KernelDied("The kernel never became ready."), polite=False)
             raise
         self._settled.set()
         self._watcher = asyncio.create_task(self._watch(run), name=f"watch kernel {self.id}")
@@ -212,7 +224,8 @@ class Kernel:
         late = f"The kernel did not answer within {self._limits.start_timeout:g} s of its start."
         return late if self._run is None else self._run.with_output(late)
 
-    async def _end_run(self, *, polite: bool) -> None:
+    async def _end_run(self, end: KernelError, *, polite: bool) -> None:
+        """End the run that there is, if there is one; ``end`` is what its unanswered requests are told."""
         self._settled.clear()
         await self._stop_watching()
         run, self._run = self._run, None
@@ -226,8 +239,8 @@ class Kernel:
         finally:
             if lifeline is not None:
                 lifeline.close()
-            for attachment in tuple(self.attachments):
-                attachment.disconnect()
+            # Only now: an interrupt may have brought real replies.
+            await self.clients.end_run(end, self._session)
 
     async def _stop_watching(self) -> None:
         watcher, self._watcher = self._watcher, None
@@ -249,8 +262,9 @@ class Kernel:
         while self._policy.restart_after(lifetime):
             log.warning("Kernel %s is restarted. %s", self.id, reason)
             self._reason = reason
+            self.state = ExecutionState.RESTARTING
+            await self._end_run(KernelRestarted(reason), polite=False)
             self._announce(ExecutionState.RESTARTING)
-            await self._end_run(polite=False)
             try:
                 await self._start_run()
             except KernelwayError as error:
@@ -260,7 +274,7 @@ class Kernel:
                 return
             if self._shut_down:
                 return
-        await self._end_run(polite=False)
+        await self._end_run(KernelDied(reason), polite=False)
         self._die(reason)
 
     def _die(self, reason: str) -> None:
@@ -275,9 +289,7 @@ class Kernel:
     def _publish(self, message: Message) -> None:
         self._note_status(message)
         self.note_activity()
-        size = message.size
-        for attachment in tuple(self.attachments):
-            attachment.deliver(message, size)
+        self.clients.publish(message)
 
     def _note_status(self, message: Message) -> None:
         # Most messages are no status; looking for the word spares them the decoding.
@@ -296,6 +308,5 @@ class Kernel:
 
     def _announce(self, state: ExecutionState) -> None:
         self.state = state
-        message = own_message(Channel.IOPUB, "status", {"execution_state": state.value}, self._session)
-        for attachment in tuple(self.attachments):
-            attachment.deliver(message, message.size)
+        content: dict[str, object] = {"execution_state": state.value}
+        self.clients.publish(own_message(Channel.IOPUB, "status", content, self._session))

@@ -6,14 +6,19 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
+from kernelway.host.attachment import Attachment
+from kernelway.host.ended import EndedChannels, join_ended, told_end
+from kernelway.host.journals import Journals
 from kernelway.host.kernel import Kernel, KernelLimits
 from kernelway.host.kernelspecs import LocalKernelSpecs
 from kernelway.host.run import Order, Surroundings
 from kernelway.host.tasks import Tasks
+from kernelway.protocol.channels import Joining
 from kernelway.protocol.errors import Conflict, InvalidRequest, KernelwayError, LimitReached, NotFound
-from kernelway.protocol.models import KernelId, StartKernel
+from kernelway.protocol.models import KernelId, StartKernel, timestamp
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +38,7 @@ class Kernels:
         self,
         surroundings: Surroundings,
         specs: LocalKernelSpecs,
+        journals: Journals,
         *,
         limits: KernelLimits,
         most: int | None,
@@ -40,6 +46,7 @@ class Kernels:
     ) -> None:
         self._surroundings = surroundings
         self._specs = specs
+        self._journals = journals
         self._limits = limits
         self._most = most
         self._home = home
@@ -57,11 +64,27 @@ class Kernels:
         return len(self._kernels)
 
     def get(self, kernel_id: KernelId) -> Kernel:
-        """The kernel of that id; :class:`NotFound` where there is none."""
+        """The kernel of that id; :class:`NotFound` where there is none, or has ended: then it says why."""
         kernel = self._kernels.get(kernel_id)
         if kernel is None:
-            raise NotFound(f"There is no kernel {kernel_id!r} here.")
+            ended = self._journals.find_ended(kernel_id)
+            raise NotFound(f"There is no kernel {kernel_id!r} here." if ended is None else told_end(ended[1]))
         return kernel
+
+    async def join(self, kernel_id: KernelId, joining: Joining) -> Attachment | EndedChannels:
+        """Connect a client to a kernel, or to the journal of one that has ended.
+
+        :class:`NotFound` where there is neither, PositionGone where it asks for what is no longer kept.
+        """
+        while (kernel := self._kernels.get(kernel_id)) is not None:
+            journal = kernel.clients.journal
+            after = None if joining.after is None else await journal.position_of(joining.after)
+            if self._kernels.get(kernel_id) is kernel:
+                return kernel.clients.attach(joining, after=after)
+        ended = self._journals.find_ended(kernel_id)
+        if ended is None:
+            raise NotFound(f"There is no kernel {kernel_id!r} here.")
+        return await join_ended(*ended, joining)
 
     async def start(self, request: StartKernel) -> Kernel:
         """Start a kernel, wait until it is ready, and return it.
@@ -91,14 +114,17 @@ class Kernels:
             raise Conflict("This gateway is stopping and starts no more kernels.")
         if self._most is not None and len(self._kernels) >= self._most:
             raise LimitReached(f"There are {self._most} kernels already, which is the limit of this gateway.")
-        kernel = Kernel(order, self._surroundings, self._specs, self._limits)
+        started = timestamp(datetime.now(UTC))
+        journal = self._journals.open(order.kernel_id, name=order.spec_name, started=started)
+        kernel = Kernel(order, self._surroundings, self._specs, self._limits, journal)
         self._kernels[order.kernel_id] = kernel
         self._emptied.clear()
         self._taken.set()
         return kernel
 
-    def _forget(self, kernel_id: KernelId) -> None:
-        self._kernels.pop(kernel_id, None)
+    def _forget(self, kernel_id: KernelId, reason: str) -> None:
+        if self._kernels.pop(kernel_id, None) is not None:
+            self._journals.end(kernel_id, reason=reason)
         if not self._kernels:
             self._taken.clear()
             self._emptied.set()
@@ -142,10 +168,12 @@ class Kernels:
         await self._shut_down(self.get(kernel_id))
 
     async def _shut_down(self, kernel: Kernel) -> None:
+        cause = kernel.cause_of_death or ("The host was stopped." if self._closed else "It was shut down.")
+
         async def work() -> None:
             await kernel.shutdown()
             # In the same step: nobody finds a kernel that has told its clients good-bye.
-            self._forget(kernel.id)
+            self._forget(kernel.id, cause)
 
         await self._tasks.run(work(), name=f"shut down kernel {kernel.id}")
 

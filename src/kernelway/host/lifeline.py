@@ -14,7 +14,15 @@ from kernelway.host.run import KernelRun
 from kernelway.host.sockets import KernelSocket
 from kernelway.protocol import zmq_framing
 from kernelway.protocol.errors import FrameError, KernelStartFailed
-from kernelway.protocol.message import Buffer, Channel, Message, MessageId, SessionId, new_message
+from kernelway.protocol.message import (
+    EMPTY,
+    Buffer,
+    Channel,
+    Message,
+    MessageId,
+    SessionId,
+    new_message,
+)
 from kernelway.protocol.models import ExecutionState, timestamp
 
 log = logging.getLogger(__name__)
@@ -36,7 +44,14 @@ _LIFT_MARK = (
 """One expression that binds no name, for ipykernel: see docs/decisions/0008-send-mark.md."""
 
 
-def own_message(channel: Channel, msg_type: str, content: dict[str, object], session: SessionId) -> Message:
+def own_message(
+    channel: Channel,
+    msg_type: str,
+    content: dict[str, object],
+    session: SessionId,
+    *,
+    parent_header: Buffer = EMPTY,
+) -> Message:
     """A message of the host's own."""
     return new_message(
         channel,
@@ -45,6 +60,7 @@ def own_message(channel: Channel, msg_type: str, content: dict[str, object], ses
         msg_id=MessageId(uuid.uuid4().hex),
         session=session,
         date=timestamp(datetime.now(UTC)),
+        parent_header=parent_header,
     )
 
 

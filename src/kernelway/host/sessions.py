@@ -7,10 +7,12 @@ import uuid
 import weakref
 from dataclasses import dataclass, replace
 
+from kernelway.host.journals import Journals
 from kernelway.host.kernel import Kernel
 from kernelway.host.kernels import Kernels
 from kernelway.protocol.errors import InvalidRequest, NotFound
 from kernelway.protocol.models import (
+    EndedSession,
     KernelId,
     OpenSession,
     RestSessionId,
@@ -33,8 +35,9 @@ class _Session:
 class Sessions:
     """Opens, changes and closes sessions. A session whose kernel was shut down is gone."""
 
-    def __init__(self, kernels: Kernels) -> None:
+    def __init__(self, kernels: Kernels, journals: Journals) -> None:
         self._kernels = kernels
+        self._journals = journals
         self._sessions: dict[RestSessionId, _Session] = {}
         # A lock is here for as long as somebody holds it or waits for it.
         self._opening: weakref.WeakValueDictionary[tuple[str, str], asyncio.Lock] = (
@@ -64,6 +67,7 @@ class Sessions:
         session_id = RestSessionId(str(uuid.uuid4()))
         session = _Session(session_id, request.path, request.name, request.type, kernel.id)
         self._sessions[session_id] = session
+        self._note(kernel.id)
         return session
 
     async def _kernel(self, wanted: SessionKernel) -> Kernel:
@@ -88,9 +92,17 @@ class Sessions:
             kernel_id=kernel_id or before.kernel_id,
         )
         self._sessions[session_id] = after
-        if after.kernel_id != before.kernel_id and not self._is_used(before.kernel_id):
-            await self._kernels.shutdown(before.kernel_id)
+        self._note(after.kernel_id)
+        if after.kernel_id != before.kernel_id:
+            await self._leave(before.kernel_id)
         return self._model(after)
+
+    async def _leave(self, kernel_id: KernelId) -> None:
+        if self._is_used(kernel_id):
+            self._note(kernel_id)
+        else:
+            # Its journal goes on to name the session that it ends with.
+            await self._kernels.shutdown(kernel_id)
 
     async def _new_kernel(self, session_id: RestSessionId, wanted: SessionKernel | None) -> KernelId | None:
         if wanted is None or not (wanted.id or wanted.name):
@@ -127,6 +139,12 @@ class Sessions:
 
     def _is_used(self, kernel_id: KernelId) -> bool:
         return any(session.kernel_id == kernel_id for session in self._living())
+
+    def _note(self, kernel_id: KernelId) -> None:
+        """Write down in the kernel's journal which sessions have it."""
+        having = [session for session in self._living() if session.kernel_id == kernel_id]
+        noted = [EndedSession(each.id, each.path, each.name, each.type) for each in having]
+        self._journals.note_sessions(kernel_id, noted)
 
     def _model(self, session: _Session) -> SessionModel:
         kernel = self._kernels.get(session.kernel_id).model()

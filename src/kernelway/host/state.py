@@ -15,6 +15,12 @@ from kernelway.host.processes import ProcessIdentity
 from kernelway.protocol.errors import ConfigError, Conflict
 from kernelway.transport.folders import private_folder
 
+HOST_FOLDERS = "h-"
+"""How the names of hosts' private folders begin."""
+
+_NOTE = "state"
+"""The file in such a folder that says where the host's state folder is."""
+
 
 class Serving(msgspec.Struct, frozen=True):
     """Who serves from a state folder, as its ``lock`` file tells others; it holds no secret."""
@@ -22,6 +28,8 @@ class Serving(msgspec.Struct, frozen=True):
     process: ProcessIdentity
     url: str
     version: str
+    host_socket: str | None = None
+    """The path of the private socket that the host serves to its gateway, and takes orders on."""
 
 
 class StateFolder:
@@ -91,6 +99,20 @@ def serving_from(path: Path) -> Serving | None:
     except (OSError, msgspec.DecodeError):
         return None
     return serving if serving.process.is_running() else None
+
+
+def note_state_folder(path: Path, folder: Path) -> None:
+    """Write down, in a host's own private folder, where its state folder is; it is found by that."""
+    folder.joinpath(_NOTE).write_text(str(path.absolute()), encoding="utf-8")
+
+
+def noted_state_folders(runtime: Path) -> set[Path]:
+    """The state folders of the hosts whose private folders are in this one; some may be gone."""
+    found = set()
+    for note in runtime.glob(f"{HOST_FOLDERS}*/{_NOTE}"):
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            found.add(Path(note.read_text(encoding="utf-8")))
+    return found
 
 
 def _held(path: Path) -> str:

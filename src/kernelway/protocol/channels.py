@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+import msgspec
+
 from kernelway.protocol.errors import LinkLost
-from kernelway.protocol.message import Message
+from kernelway.protocol.link_framing import LinkId, Position
+from kernelway.protocol.message import MessageId, SessionId
 
 
 class ChannelsClosed(LinkLost):
@@ -18,18 +21,44 @@ class ChannelsClosed(LinkLost):
         self.reason = reason
 
 
+class Joining(msgspec.Struct, frozen=True, kw_only=True):
+    """How a client joins a kernel's channels, and from where in its journal.
+
+    At most one of ``after``, ``position``, ``replay_all`` and ``resume`` is meant; with none of them the
+    client hears what comes from now on.
+    """
+
+    session: SessionId
+    """Replies to what this session asks come to it alone; an older connection of it is closed."""
+    link: LinkId
+    """Whose request numbers these are."""
+    after: MessageId | None = None
+    """Replay everything after this message."""
+    position: Position | None = None
+    """Replay everything after this position."""
+    replay_all: bool = False
+    """Replay everything that is kept."""
+    resume: bool = False
+    """Replay everything after what this session is known to have received, where anything is known of it."""
+    requests: bool = False
+    """Whether the requests that are kept are to be replayed too."""
+
+
 class Channels(Protocol):
-    """One client's connection to one kernel: all of its channels, both ways, in order."""
+    """One client's connection to one kernel: all of its channels, both ways, in order.
 
-    async def send(self, message: Message) -> None:
-        """Hand a message to the kernel; waits while the kernel takes no more, and so pushes back.
+    What goes through are frames of :mod:`kernelway.protocol.link_framing`.
+    """
 
-        Raises :class:`ChannelsClosed` at the end, :class:`~kernelway.protocol.errors.FrameError` for a
-        message that no kernel can be sent.
+    async def send(self, frame: bytes) -> None:
+        """Hand a REQUEST or a RECEIVED to the host; waits while the kernel takes no more, and so pushes back.
+
+        Raises :class:`ChannelsClosed` at the end, :class:`~kernelway.protocol.errors.FrameError` for what
+        cannot be sent. Cancelled, or raising, it has not taken the request.
         """
 
-    async def receive(self) -> Sequence[Message]:
-        """One or more messages, in the order in which the kernel sent them on each channel.
+    async def receive(self) -> Sequence[bytes]:
+        """One or more frames, in order; the very first is a WELCOME.
 
         Raises :class:`ChannelsClosed` at the end. Cancelling loses nothing.
         """

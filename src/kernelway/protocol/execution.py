@@ -77,7 +77,19 @@ class InputRequest:
     message: Message
 
 
-Output: TypeAlias = Stream | Display | Result | Error | Clear | Update | InputRequest
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Messages that are no longer kept: what stands after them does not follow what stands before.
+
+    Not all of them need have been this execution's.
+    """
+
+    messages: int | None
+    """How many; None where nobody knows."""
+    reason: str
+
+
+Output: TypeAlias = Stream | Display | Result | Error | Clear | Update | InputRequest | Lost
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from pathlib import Path
 from kernelway.protocol.errors import ConfigError, Conflict
 from kernelway.transport.folders import LONGEST_SOCKET_PATH
 
-_BACKLOG = 1024
+BACKLOG = 4096
+"""Connections that wait to be accepted: those of all clients at once, after a gateway has gone."""
 
 _TAKEN = (errno.EADDRINUSE, errno.EACCES)
 
@@ -35,7 +36,7 @@ def listen_on_port(ip: str, port: int, *, retries: int) -> socket.socket:
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((address[0], candidate, *address[2:]))
-            listener.listen(_BACKLOG)
+            listener.listen(BACKLOG)
         except OSError as error:
             listener.close()
             if error.errno not in _TAKEN:
@@ -86,7 +87,7 @@ def _bound(path: Path) -> socket.socket:
     try:
         listener.bind(str(path))
         path.chmod(0o600)
-        listener.listen(_BACKLOG)
+        listener.listen(BACKLOG)
     except OSError:
         listener.close()
         raise

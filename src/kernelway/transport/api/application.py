@@ -10,8 +10,9 @@ from urllib.parse import unquote
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
+from msgspec import UNSET, UnsetType
 
-from kernelway.protocol.errors import KernelwayError, RequestError
+from kernelway.protocol.errors import KernelwayError, PositionGone, RequestError
 from kernelway.protocol.models import ErrorModel
 from kernelway.transport.api.hosts import Host
 from kernelway.transport.api.routes import BASE_URL, HOST, Route, answer
@@ -20,15 +21,25 @@ log = logging.getLogger(__name__)
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+_QUIET: web.AppKey[bool] = web.AppKey("quiet", bool)
+
 _INTERNAL = "Something went wrong in the gateway; its log has the details."
 
 
 def build(
-    routes: Sequence[Route], host: Host, *, base_url: str = "/", middlewares: Sequence[Middleware] = ()
+    routes: Sequence[Route],
+    host: Host,
+    *,
+    base_url: str = "/",
+    middlewares: Sequence[Middleware] = (),
+    quiet: bool = False,
 ) -> web.Application:
-    """The application; ``base_url`` begins and ends with a slash, and errors are told before any other."""
+    """The application; ``base_url`` begins and ends with a slash, and errors are told before any other.
+
+    What is refused is in the log, unless it is ``quiet``: then whoever asks logs it.
+    """
     app = web.Application(middlewares=[_errors, *middlewares])
-    app[HOST], app[BASE_URL] = host, base_url
+    app[HOST], app[BASE_URL], app[_QUIET] = host, base_url, quiet
     for route in routes:
         # The router compares with what a request's path means, not with how it was quoted.
         app.router.add_route(route.method, unquote(base_url) + route.path, route.handler)
@@ -51,13 +62,18 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 def _refuse(request: web.Request, error: KernelwayError) -> web.Response:
     level = logging.INFO if isinstance(error, RequestError) else logging.WARNING
+    if request.app[_QUIET] and error.shown:
+        level = logging.DEBUG
     # The path as it came: decoded, it could hold a line's end, and forge a line of the log.
     log.log(level, "%s %s: %s %s", request.method, request.rel_url.raw_path, error.status.value, error)
-    return _error(str(error) if error.shown else _INTERNAL, error.status)
+    oldest = error.oldest if isinstance(error, PositionGone) else UNSET
+    return _error(str(error) if error.shown else _INTERNAL, error.status, oldest=oldest)
 
 
-def _error(message: str, status: HTTPStatus, allow: str | None = None) -> web.Response:
-    response = answer(ErrorModel(message=message, reason=status.phrase), status=status)
+def _error(
+    message: str, status: HTTPStatus, allow: str | None = None, *, oldest: int | UnsetType = UNSET
+) -> web.Response:
+    response = answer(ErrorModel(message=message, reason=status.phrase, oldest=oldest), status=status)
     if allow is not None:
         response.headers["Allow"] = allow
     return response

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from kernelway.protocol.channels import Channels
-from kernelway.protocol.message import SessionId
+from kernelway.protocol.channels import Channels, Joining
 from kernelway.protocol.models import (
+    EndedKernel,
     KernelId,
     KernelModel,
     KernelSpecModel,
@@ -57,8 +57,14 @@ class Host(Protocol):
     async def shutdown_kernel(self, kernel_id: KernelId) -> None:
         """End the kernel for good."""
 
-    async def connect(self, kernel_id: KernelId, session: SessionId) -> Channels:
-        """Connect one client to the kernel's channels; an older one of the same session is closed."""
+    async def ended_kernels(self) -> list[EndedKernel]:
+        """The kernels that have ended and whose journals are kept, the latest first."""
+
+    async def connect(self, kernel_id: KernelId, joining: Joining) -> Channels:
+        """Connect one client to a kernel's channels, or to the journal of one that has ended.
+
+        PositionGone where it asks for what is no longer kept.
+        """
 
     async def sessions(self) -> list[SessionModel]:
         """All sessions."""

@@ -8,7 +8,14 @@ from http import HTTPStatus
 import msgspec
 from aiohttp import web
 
-from kernelway.protocol.models import KernelId, KernelModel, KernelSpecModel, KernelSpecs, StartKernel
+from kernelway.protocol.models import (
+    EndedKernel,
+    KernelId,
+    KernelModel,
+    KernelSpecModel,
+    KernelSpecs,
+    StartKernel,
+)
 from kernelway.transport.api.routes import BASE_URL, HOST, Route, answer, nothing, read
 
 
@@ -71,6 +78,11 @@ async def interrupt_kernel(request: web.Request) -> web.Response:
 async def restart_kernel(request: web.Request) -> web.Response:
     """POST /api/kernels/{id}/restart."""
     return answer(await request.app[HOST].restart_kernel(_kernel_id(request)))
+
+
+async def list_ended(request: web.Request) -> web.Response:
+    """GET /api/kernelway/ended."""
+    return answer(await request.app[HOST].ended_kernels())
 
 
 def _kernel_id(request: web.Request) -> KernelId:
@@ -152,5 +164,12 @@ ROUTES = (
         summary="Restart the kernel; its clients stay connected.",
         answer=KernelModel,
         errors=_FAILS_TO_START,
+    ),
+    Route(
+        method="GET",
+        path="api/kernelway/ended",
+        handler=list_ended,
+        summary="The kernels that have ended and whose messages are still kept, the latest first.",
+        answer=list[EndedKernel],
     ),
 )

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from kernelway.transport.listening import unlink_path
+from kernelway.transport.listening import BACKLOG, unlink_path
 
 _ANY = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}  # noqa: S104
 """Addresses that mean all of a machine's, and one of those that this machine reaches itself at."""
@@ -20,16 +20,21 @@ _SHUTDOWN = 3.0
 
 @contextlib.asynccontextmanager
 async def serving(
-    app: web.Application, listener: socket.socket, *, tls: ssl.SSLContext | None = None
+    app: web.Application, listener: socket.socket, *, tls: ssl.SSLContext | None = None, shared: bool = False
 ) -> AsyncIterator[None]:
-    """Serve the application while the context is open; the listener is closed, and its path gone, after."""
+    """Serve the application while the context is open; the listener is closed, and its path gone, after.
+
+    The path of one that is ``shared`` stays: another process listens on it, too.
+    """
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN, handle_signals=False)
     await runner.setup()
     try:
-        await web.SockSite(runner, listener, ssl_context=tls).start()
+        # What is left out here would be set to 128, for whoever shares the listener as well.
+        await web.SockSite(runner, listener, ssl_context=tls, backlog=BACKLOG).start()
         yield
     finally:
-        unlink_path(listener)
+        if not shared:
+            unlink_path(listener)
         await runner.cleanup()
         listener.close()
 

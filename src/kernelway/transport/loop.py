@@ -1,4 +1,4 @@
-"""The event loop that commands run in."""
+"""The event loop that the processes of Kernelway run in."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _T = TypeVar("_T")
 
 
 def run_loop(main: Coroutine[Any, Any, _T]) -> _T:
-    """Run a command's coroutine to its end, on uvloop where that exists."""
+    """Run a process's main coroutine to its end, on uvloop where that exists."""
     try:
         import uvloop
     except ImportError:

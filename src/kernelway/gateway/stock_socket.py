@@ -1,0 +1,231 @@
+"""A stock client's WebSocket as a link: Jupyter's own protocols on one side, a link's frames on the other."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from aiohttp import WSMsgType
+
+from kernelway.gateway.receipts import KNOWN_AFTER, PING_DELAY, Receipts
+from kernelway.protocol.channels import Channels, ChannelsClosed
+from kernelway.protocol.errors import FrameError, InternalError
+from kernelway.protocol.link_framing import (
+    START,
+    FrameKind,
+    Hole,
+    Position,
+    encode_frame,
+    encode_message_frame,
+    head_of,
+    message_in,
+    payload_of,
+    told_in,
+)
+from kernelway.protocol.message import Channel, Message, MessageId, SessionId, new_message
+from kernelway.protocol.models import ExecutionState, timestamp
+from kernelway.protocol.websocket_framing import V1_SUBPROTOCOL, Framing
+from kernelway.transport.api.client_socket import Beat, ClientSocket, Ending
+from kernelway.transport.api.relay import left_with, talk
+
+log = logging.getLogger(__name__)
+
+_RESTARTING: Final = b'"restarting"'
+
+_LONGEST_STATUS: Final = 4096
+"""Bytes; a status is much shorter, and longer messages are not searched for one."""
+
+_SETTLES: Final = 2.0
+"""Seconds that the host has to take the last receipt of a connection."""
+
+
+@dataclass(slots=True)
+class StockClient:
+    """What outlives a stock client's socket, for the next one of the same session."""
+
+    answers: bool = False
+    """Whether it has ever answered a ping, so that it will."""
+    restart_told: Position = START
+    """The position of the last ``restarting`` that was written to it."""
+
+
+class StockSocket:
+    """Translates between a stock client and the channels of a kernel."""
+
+    def __init__(
+        self, socket: ClientSocket, channels: Channels, framing: Framing, beat: Beat, client: StockClient
+    ) -> None:
+        self._socket = socket
+        self._channels = channels
+        self._framing = framing
+        self._beat = beat
+        self._client = client
+        self._receipts = Receipts()
+        self._unasked = asyncio.Event()
+        self._requests = 0
+        self._left_by_itself = False
+
+    async def serve(self) -> Ending:
+        """Translate until either side ends it; with what the socket is to be closed."""
+        try:
+            return await talk(
+                self._socket,
+                self._channels,
+                self._beat,
+                self._to_client(),
+                self._from_client(),
+                self._ask_again(),
+            )
+        finally:
+            await self._settle()
+
+    # To the client
+
+    async def _to_client(self) -> Ending:
+        # Before anything else, so that it is soon known whether this client answers.
+        await self._ask()
+        while True:
+            for frame in await self._channels.receive():
+                await self._pass_on(frame)
+            self._note_left()
+
+    async def _pass_on(self, frame: bytes) -> None:
+        try:
+            kind, number = head_of(frame)
+            position = Position(number)
+            if kind is FrameKind.MESSAGE:
+                size = 0 if self._was_told(frame, position) else await self._write(frame)
+            elif kind is FrameKind.HOLE:
+                position = Position(number - 1)
+                size = await self._write_message(_told(told_in(frame, Hole)))
+            elif kind is FrameKind.KEPT_REQUEST:
+                size = 0
+            else:
+                return
+        except FrameError as error:
+            raise InternalError(f"The host sent a frame that is none: {error}") from error
+        if self._receipts.wrote(position, size):
+            await self._ask()
+        elif not self._unasked.is_set():
+            self._unasked.set()
+
+    def _was_told(self, frame: bytes, position: Position) -> bool:
+        """Whether a frame repeats that the kernel is restarting.
+
+        JupyterLab takes that for news whenever it comes, drops what it waits for and makes another
+        connection, before it has answered a ping: to which it would be told once more.
+        """
+        if len(frame) > _LONGEST_STATUS or _RESTARTING not in frame or not _is_restarting(message_in(frame)):
+            return False
+        told = position <= self._client.restart_told
+        self._client.restart_told = max(position, self._client.restart_told)
+        return told
+
+    async def _write(self, frame: bytes) -> int:
+        if self._framing.subprotocol != V1_SUBPROTOCOL:
+            return await self._write_message(message_in(frame))
+        payload = payload_of(frame)
+        await self._socket.put(payload)
+        return len(payload)
+
+    async def _write_message(self, message: Message) -> int:
+        try:
+            encoded = self._framing.encode(message)
+        except FrameError as error:
+            log.warning("A message that a kernel sent is not passed on: %s", error)
+            return 0
+        if isinstance(encoded, str):
+            text = encoded.encode()
+            await self._socket.put(text, WSMsgType.TEXT)
+            return len(text)
+        await self._socket.put(encoded)
+        return len(encoded)
+
+    # From the client
+
+    async def _from_client(self) -> Ending:
+        while True:
+            frame = await self._socket.receive()
+            if frame.type in (WSMsgType.BINARY, WSMsgType.TEXT):
+                message = self._framing.decode(frame.data)
+                self._requests += 1
+                await self._channels.send(encode_message_frame(FrameKind.REQUEST, self._requests, message))
+            elif frame.type is WSMsgType.PING:
+                await self._socket.put(frame.data, WSMsgType.PONG)
+            elif frame.type is WSMsgType.PONG:
+                await self._answered(frame.data)
+            else:
+                self._left_by_itself = frame.type is WSMsgType.CLOSE
+                return left_with(frame.data)
+
+    # Receipts
+
+    async def _ask(self) -> None:
+        self._unasked.clear()
+        await self._socket.ask(self._receipts.ping(asyncio.get_running_loop().time()))
+
+    async def _ask_again(self) -> Ending:
+        """Ask about what is not enough to be asked about at once."""
+        while True:
+            await self._unasked.wait()
+            await asyncio.sleep(PING_DELAY)
+            self._note_left()
+            if self._receipts.unasked and self._socket.has_room:
+                await self._ask()
+            if not self._receipts.unasked:
+                self._unasked.clear()
+            if not self._client.answers:
+                now = asyncio.get_running_loop().time()
+                await self._tell(self._receipts.settled(now, after=self._beat.timeout))
+
+    async def _answered(self, payload: bytes) -> None:
+        position = self._receipts.pong(payload)
+        if self._receipts.answered:
+            self._socket.answers = self._client.answers = True
+        await self._tell(position)
+
+    async def _settle(self) -> None:
+        """Tell what counts as received at the end of a client that has not answered."""
+        if self._client.answers:
+            return
+        self._note_left()
+        now = asyncio.get_running_loop().time()
+        # Whoever says good-bye had time to answer.
+        grace = 0.0 if self._left_by_itself else KNOWN_AFTER
+        with contextlib.suppress(ChannelsClosed, TimeoutError):
+            async with asyncio.timeout(_SETTLES):
+                await self._tell(self._receipts.settled(now, after=grace))
+
+    def _note_left(self) -> None:
+        # What was buffered when a connection was lost never left.
+        if self._left_by_itself or not self._socket.lost:
+            self._receipts.left(self._socket.buffered)
+
+    async def _tell(self, position: Position | None) -> None:
+        if position is not None:
+            await self._channels.send(encode_frame(FrameKind.RECEIVED, position))
+
+
+def _is_restarting(message: Message) -> bool:
+    is_status = message.channel is Channel.IOPUB and message.read_header().msg_type == "status"
+    return is_status and message.read_content().get("execution_state") == ExecutionState.RESTARTING
+
+
+def _told(hole: Hole) -> Message:
+    if hole.messages is None:
+        missing = "Messages are"
+    else:
+        missing = f"{hole.messages} message{' is' if hole.messages == 1 else 's are'}"
+    return new_message(
+        Channel.IOPUB,
+        "stream",
+        {"name": "stderr", "text": f"[kernelway: {missing} no longer kept. {hole.reason}]\n"},
+        msg_id=MessageId(uuid.uuid4().hex),
+        session=SessionId(""),
+        date=timestamp(datetime.now(UTC)),
+    )
