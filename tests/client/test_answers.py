@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from kernelway.client.answers import Answer, Peer, plain, refusal
+from kernelway.client.answers import Answer, NothingThere, Peer, plain, refusal
 from kernelway.protocol.errors import (
     Conflict,
     Forbidden,
@@ -18,6 +18,7 @@ from kernelway.protocol.errors import (
     LimitReached,
     NotFound,
     NotJupyter,
+    PositionGone,
     RequestError,
     TimedOut,
     Unreachable,
@@ -72,6 +73,12 @@ def test_a_status_has_its_error_and_keeps_the_servers_words(
     assert words in str(error)
 
 
+def test_a_position_that_is_gone_names_the_oldest() -> None:
+    error = refusal(answer(410, b'{"message": "It is gone.", "reason": "Gone", "oldest": 7}'), PEER)
+    assert isinstance(error, PositionGone)
+    assert (str(error), error.oldest) == ("It is gone.", 7)
+
+
 @pytest.mark.parametrize(
     ("status", "data", "kind", "words"),
     [
@@ -97,7 +104,7 @@ def test_a_refusal_of_the_caller_is_told_from_one_of_the_request(
     ("status", "data", "path", "kind", "words"),
     [
         (404, b"<html>", "api", NotJupyter, "does not answer api as a Jupyter server does"),
-        (404, b"<html>", "api/x", NotFound, "has nothing at api/x"),
+        (404, b"<html>", "api/x", NothingThere, "has nothing at api/x"),
         (405, b"", "api/x", NotJupyter, "status 405"),
         (502, b"<html>", "api", Unreachable, "the server behind it does not"),
         (504, b"<html>", "api", Unreachable, "the server behind it does not"),

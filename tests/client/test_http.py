@@ -9,7 +9,7 @@ from types import NoneType
 from typing import Any
 
 import pytest
-from aiohttp import WSMsgType, web
+from aiohttp import web
 from tests.support.certificates import Authority
 from tests.support.peers import http_peer, raw_peer
 from tests.support.processes import free_port
@@ -164,21 +164,6 @@ class TestRequests:
         async with http_peer(version) as rest, client(rest.base_url, ws_url=ws_url) as http:
             with pytest.raises(Unreachable, match=f"Nobody listens at {ws_url}"):
                 await ask(http, "websocket")
-
-    async def test_a_heartbeat_notices_a_peer_that_is_gone(self) -> None:
-        gone = asyncio.Event()
-
-        async def silence(request: web.Request) -> web.StreamResponse:
-            websocket = web.WebSocketResponse(autoping=False)
-            await websocket.prepare(request)
-            await gone.wait()
-            return websocket
-
-        async with http_peer(silence) as peer, client(peer.base_url) as http:
-            websocket = await http.websocket("api", query={}, subprotocols=[], heartbeat=0.1)
-            message = await websocket.receive(timeout=10)
-            gone.set()
-        assert message.type is WSMsgType.ERROR
 
     @both_ways
     async def test_a_unix_socket_is_an_address(self, way: str, tmp_path: Path) -> None:

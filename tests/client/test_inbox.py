@@ -7,7 +7,7 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernelway.client.inbox import Ended, Feed, Inbox
+from kernelway.client.inbox import Ended, Feed, Inbox, Latest
 from kernelway.protocol.errors import KernelDied, LimitReached
 
 
@@ -87,3 +87,15 @@ async def test_leaving_a_feed_forgets_it() -> None:
     assert forgotten
     assert inbox.ended
     assert [item async for item in feed] == []
+
+
+async def test_the_latest_item_takes_the_place_of_an_unread_one() -> None:
+    latest = Latest[int]()
+    feed = Feed(latest, lambda: None)
+    latest.put(1)
+    latest.put(2)
+    assert await latest.get() == 2
+    latest.put(3)
+    latest.end()
+    latest.put(4)
+    assert [item async for item in feed] == [3]

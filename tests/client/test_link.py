@@ -13,10 +13,21 @@ from tests.support.peers import http_peer
 
 from kernelway.client import Gateway, GatewayOptions, InputRequest, Result, Stream
 from kernelway.client.http import HttpClient
-from kernelway.client.link import UNSENT_LIMIT, Link
+from kernelway.client.link import Link
+from kernelway.client.resume import UNSENT_LIMIT, Came, Joined, Missing
+from kernelway.protocol.channels import Joining
 from kernelway.protocol.close_codes import CloseCode
-from kernelway.protocol.errors import InternalError, KernelDied, LimitReached, LinkLost, NotFound, TimedOut
-from kernelway.protocol.message import Channel, Message, SessionId
+from kernelway.protocol.errors import (
+    InternalError,
+    KernelDied,
+    KernelwayError,
+    LimitReached,
+    LinkLost,
+    NotFound,
+    TimedOut,
+)
+from kernelway.protocol.link_framing import LINK_SUBPROTOCOL, LinkId
+from kernelway.protocol.message import Channel, SessionId
 from kernelway.protocol.models import KernelId
 from kernelway.protocol.websocket_framing import V1_SUBPROTOCOL
 
@@ -168,8 +179,21 @@ async def test_closing_does_not_wait_for_a_server_that_does_not_answer() -> None
 async def test_a_fault_of_ours_is_told_to_who_waits(caplog: pytest.LogCaptureFixture) -> None:
     lost: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
 
-    def receive(message: Message) -> None:
-        raise ZeroDivisionError(message.channel)
+    class Faulty:
+        def came(self, came: Came) -> None:
+            raise ZeroDivisionError(came)
+
+        def joined(self, joined: Joined) -> None:
+            raise AssertionError(joined)
+
+        def missing(self, missing: Missing) -> None:
+            raise AssertionError(missing)
+
+        def taken(self) -> None:
+            raise AssertionError
+
+        def lost(self, error: KernelwayError) -> None:
+            lost.set_result(error)
 
     async def serve(request: web.Request) -> web.StreamResponse:
         websocket = web.WebSocketResponse(protocols=(V1_SUBPROTOCOL,))
@@ -179,7 +203,8 @@ async def test_a_fault_of_ours_is_told_to_who_waits(caplog: pytest.LogCaptureFix
         return websocket
 
     async with http_peer(serve) as peer, HttpClient(GatewayOptions(base_url=peer.base_url)) as http:
-        link = Link(http, KernelId("k"), SessionId("s"), receive=receive, lost=lost.set_result)
+        joining = Joining(session=SessionId("s"), link=LinkId("l"))
+        link = Link(http, KernelId("k"), joining, Faulty())
         await link.open(timeout=10)
         assert isinstance(await asyncio.wait_for(lost, 10), InternalError)
         await link.close()
@@ -211,11 +236,11 @@ async def test_no_such_kernel(place: Place) -> None:
     [
         ("stock_jupyter_server", V1_SUBPROTOCOL),
         ("stock_kernel_gateway", V1_SUBPROTOCOL),
-        ("own_gateway", V1_SUBPROTOCOL),
+        ("own_gateway", LINK_SUBPROTOCOL),
         ("old_jupyter_server", None),
     ],
 )
-async def test_v1_where_it_is_offered_and_the_default_framing_elsewhere(
+async def test_our_own_protocol_then_v1_where_it_is_offered_and_the_default_framing_elsewhere(
     request: pytest.FixtureRequest, fixture: str, subprotocol: str | None
 ) -> None:
     async with kernel_on(request.getfixturevalue(fixture)) as kernel:

@@ -12,7 +12,7 @@ from aiohttp import web
 from jupyter_server.auth import passwd
 from tests.support.certificates import Authority
 from tests.support.peers import http_peer
-from tests.support.processes import free_port
+from tests.support.processes import free_port, until
 from tests.support.stock import StockServer, jupyter_server_in
 
 from kernelway.client.http import HttpClient
@@ -106,6 +106,11 @@ async def test_a_login_that_ran_out_is_renewed_once_for_all(tmp_path: Path) -> N
         with password_server(tmp_path, port=port, args=args) as after:
             asked = (http.call("GET", "api/kernels", answer=list) for _ in range(5))
             assert await asyncio.gather(*asked) == [[]] * 5
+
+            async def said() -> bool:
+                return "logged in" in after.process.text
+
+            await until(said)
             assert after.process.text.count("logged in") == 1
     finally:
         await http.__aexit__(None, None, None)

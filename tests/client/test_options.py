@@ -55,6 +55,9 @@ def test_options_that_fit(options: dict[str, Any]) -> None:
         ({"base_url": HTTPS, "client_key": "k.pem"}, "client_key is given without client_cert"),
         ({"base_url": HTTP, "timeout": 0}, "above zero"),
         ({"base_url": HTTP, "timeout": math.inf}, "above zero"),
+        ({"base_url": HTTP, "ping_after": 0}, "ping_after"),
+        ({"base_url": HTTP, "pong_within": -1}, "pong_within"),
+        ({"base_url": HTTP, "reconnect_for": 0}, "reconnect_for"),
         ({"base_url": HTTP, "timeout": math.nan}, "above zero"),
     ],
 )

@@ -17,7 +17,9 @@ from kernelway.client.execution import Execution
 from kernelway.client.gateway import Gateway, Server, ServerKind
 from kernelway.client.inbox import Feed
 from kernelway.client.kernel import Kernel
+from kernelway.client.link_status import LinkEvent, LinkStatus
 from kernelway.client.local import local_gateway
+from kernelway.client.log import Log, LogEntry
 from kernelway.client.options import GatewayOptions
 from kernelway.client.session import Session
 from kernelway.protocol.execution import (
@@ -26,6 +28,7 @@ from kernelway.protocol.execution import (
     Error,
     ExecuteReply,
     InputRequest,
+    Lost,
     Output,
     Result,
     Stream,
@@ -45,6 +48,11 @@ __all__ = [
     "GatewayOptions",
     "InputRequest",
     "Kernel",
+    "LinkEvent",
+    "LinkStatus",
+    "Log",
+    "LogEntry",
+    "Lost",
     "Output",
     "Result",
     "Server",

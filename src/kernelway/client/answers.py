@@ -21,6 +21,7 @@ from kernelway.protocol.errors import (
     LimitReached,
     NotFound,
     NotJupyter,
+    PositionGone,
     RequestError,
     TimedOut,
     Unreachable,
@@ -65,6 +66,12 @@ class Answer:
 class _Said(msgspec.Struct, frozen=True):
     message: str | None = None
     reason: str | None = None
+    oldest: int | None = None
+    """Of a journal, where what was asked for is no longer kept."""
+
+
+class NothingThere(NotFound):
+    """A 404 that is not in a Jupyter server's words: a proxy's, perhaps, whose server is away."""
 
 
 def plain(text: str) -> str:
@@ -85,6 +92,8 @@ def refusal(answer: Answer, peer: Peer) -> KernelwayError:
     words = plain(said.message or said.reason or "")
     if answer.status in (401, 403):
         return _denied(answer, peer, words)
+    if answer.status == 410 and said.oldest is not None:
+        return PositionGone(words, oldest=said.oldest)
     does = "cannot serve this now" if answer.status in _GONE_AWAY else f"answers {answer.path}"
     return _kind_of(answer)(f"{peer.shown} {does}: {words or f'status {answer.status}'}")
 
@@ -169,7 +178,7 @@ def _wordless(answer: Answer, peer: Peer) -> KernelwayError:
     if status == 400 and b"HTTPS" in answer.data:
         return speaks_tls(peer)
     if status == 404 and answer.path != "api":
-        return NotFound(f"{peer.shown} has nothing at {answer.path}.")
+        return NothingThere(f"{peer.shown} has nothing at {answer.path}.")
     return not_jupyter(answer, peer)
 
 

@@ -4,69 +4,50 @@ Every message that comes is given, at once and without waiting, to whoever it be
 the request that caused it, by its type to the comms, and, from iopub, to every feed. A message whose parent
 is none of ours belongs to another client of the same kernel.
 
-What ends a request before its answer is decided here too. A kernel's end reaches its clients in several
-ways, and which of them come depends on the server:
-
-    iopub status ``dead``           the kernel ended, and is not started again
-    iopub status ``restarting``     the kernel ended, and is started again
-    iopub status ``starting``       after a kernel that was seen to run: somebody asked for a restart, which
-                                    stock servers do not announce
-    iopub ``shutdown_reply``        the kernel was asked to end, or to restart
-    the link is lost                the connection broke, or was closed
+Nothing here ends when a socket breaks, as long as the link goes on. What ends a request before its answer is
+the kernel's end (see :mod:`kernelway.client.endings`), the link's, or a hole that its answer fell into.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 from kernelway.client.comm import COMM_TYPES, Comms
+from kernelway.client.endings import Endings
 from kernelway.client.execution import Execution
 from kernelway.client.inbox import UNREAD_LIMIT, Feed, Inbox
 from kernelway.client.outbox import Outbox
-from kernelway.protocol.errors import (
-    KernelDied,
-    KernelRestarted,
-    KernelwayError,
-    LinkLost,
-    NotFound,
-    TimedOut,
-)
+from kernelway.client.resume import Came, Joined, Missing
+from kernelway.client.waiting import Answer, Waiters, Waiting, fail_each
+from kernelway.protocol.errors import KernelDied, KernelRestarted, KernelwayError, LinkLost, TimedOut
 from kernelway.protocol.message import Channel, Message, MessageId
-from kernelway.protocol.models import ExecutionState
-
-
-class Waiting(Protocol):
-    """A request that waits for its answer."""
-
-    def receive(self, message: Message) -> None:
-        """Take a message whose parent is the request."""
-
-    def fail(self, error: KernelwayError) -> None:
-        """End the wait with an error, unless it has ended."""
-
 
 W = TypeVar("W", bound=Waiting)
 
 
 class Conversation:
-    """Requests to one kernel, and what comes back.
+    """Requests to one kernel, and what comes back: the listener of its link.
 
-    ``reason`` asks the server why the kernel ended, for when the message that tells of it does not say; its
-    answer is empty where there is none.
+    ``reason`` asks the server why the kernel ended, as in :class:`Endings`.
     """
 
     def __init__(self, kernel: str, outbox: Outbox, reason: Callable[[], Awaitable[str]]) -> None:
         self.comms = Comms(unread=UNREAD_LIMIT, outbox=outbox)
         self._kernel = kernel
         self._outbox = outbox
-        self._reason = reason
-        self._waiting: dict[MessageId, Waiting] = {}
+        self._waiting = Waiters()
         self._feeds: list[Inbox[Message]] = []
-        self._running = False
-        self._dead: str | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self.endings = Endings(
+            kernel,
+            self._waiting,
+            self.comms,
+            reason=reason,
+            settle_later=self._settle_later,
+            run=self._run,
+        )
 
     async def close(self) -> None:
         """End what is still waited for, and the tasks; the link is its holder's to close."""
@@ -83,14 +64,12 @@ class Conversation:
         *,
         metadata: dict[str, Any] | None = None,
     ) -> W:
-        """Send a request on shell, and give what comes back to what ``waiting`` makes of its id.
-
-        Raises :class:`KernelDied` where the kernel is known to be dead, and what :meth:`Link.post` raises.
-        """
-        if self._dead is not None:
-            raise KernelDied(self._dead)
+        """Send a request on shell without waiting, and from now on give its messages to ``waiting``."""
+        if self.endings.dead is not None:
+            raise KernelDied(self.endings.dead)
         msg_id = self._outbox.post(Channel.SHELL, msg_type, content, metadata=metadata)
-        request = self._waiting[msg_id] = waiting(msg_id)
+        request = waiting(msg_id)
+        self._waiting.add(msg_id, request)
         return request
 
     async def ask(self, msg_type: str, content: object, *, timeout: float, settled: bool = False) -> Message:
@@ -108,7 +87,7 @@ class Conversation:
 
     def forget(self, msg_id: MessageId) -> None:
         """Give what still comes for a request to nobody."""
-        self._waiting.pop(msg_id, None)
+        self._waiting.forget(msg_id)
 
     def feed(self, *, unread: int) -> Feed[Message]:
         """Every message that comes on iopub from now on, whoever caused it."""
@@ -117,132 +96,103 @@ class Conversation:
         return Feed(inbox, lambda: self._drop(inbox))
 
     def probe(self, execution: Execution) -> None:
-        """Settle an execution that has its reply, once the kernel has certainly published all its outputs.
-
-        A later request is answered after it, and what a kernel publishes stays in order.
-        """
-        self._run(self._probe(execution))
+        """Settle an execution that has its reply, once the kernel has certainly published all its outputs."""
+        self._run(self._settle({execution.msg_id: execution}, LinkLost, f"{self._kernel} gave no reply."))
 
     async def settle(self, timeout: float) -> None:
         """Wait until a kernel that starts answers, and what it publishes arrives here."""
         try:
             async with asyncio.timeout(timeout):
-                while not await self._settled():
+                while not await self._answers():
                     pass
         except TimeoutError as error:
             raise TimedOut(f"{self._kernel} did not answer within {timeout:g} seconds.") from error
 
-    def receive(self, message: Message) -> None:
-        """Take a message from the link; raises :class:`FrameError` for one that is none."""
+    def joined(self, joined: Joined) -> None:
+        """Take what the host says for a beginning; what waited may be nobody's any more."""
+        self.endings.answered_by_host = True
+        if joined.forgotten:
+            sentence = (
+                f"The server has forgotten this connection to {self._kernel}: whether it ran what was sent "
+                "before the break is not known. The kernel goes on."
+            )
+            fail_each(self._waiting.take(), LinkLost, sentence)
+            self.comms.fail_open(LinkLost(sentence))
+
+    def came(self, came: Came) -> None:
+        """Take a message; raises :class:`FrameError` for one that is none."""
+        message = came.message
         msg_type = message.read_header().msg_type
-        parent = message.read_parent_header().msg_id
         if message.channel is Channel.IOPUB:
             for feed in self._feeds:
                 feed.put(message, message.size)
             if msg_type == "status":
-                self._status(message)
+                self.endings.status(message)
             elif msg_type in COMM_TYPES:
                 self.comms.receive(msg_type, message)
             elif msg_type == "shutdown_reply":
-                self._shut_down(restart=bool(message.read_content().get("restart")))
-        waiting = self._waiting.get(parent)
-        if waiting is not None:
-            waiting.receive(message)
+                self.endings.shutdown_reply(message)
+        self._waiting.receive(message, self._kernel)
+
+    def missing(self, missing: Missing) -> None:
+        """Take note of a hole.
+
+        Executions show it and go on, up to where their ends should be. Feeds and comms, whose readers count
+        on every message, end with an error that tells it.
+        """
+        reason = missing.hole.reason.rstrip(".")
+        for waiting in self._waiting.present().values():
+            waiting.missing(missing.hole)
+        sentence = f"Messages of {self._kernel} are no longer kept, and are missing here: {reason}."
+        for feed in self._feeds:
+            feed.end(LinkLost(sentence))
+        self._feeds.clear()
+        self.comms.fail_open(LinkLost(sentence))
+        self._settle_later(
+            LinkLost, f"The end of what was asked of {self._kernel} is no longer kept: {reason}."
+        )
+
+    def taken(self) -> None:
+        """A request that is taken waits for its answer as before."""
 
     def lost(self, error: KernelwayError) -> None:
-        """Take the end of the link: in this version it ends everything that waits."""
-        self._fail(self._take(), type(error), str(error))
+        """Take the end of the link, which ends everything that waits."""
+        fail_each(self._waiting.take(), type(error), str(error))
         self.comms.fail(error)
         for feed in self._feeds:
             feed.end(error)
         self._feeds.clear()
 
-    def restarted(self) -> None:
-        """Take a restart that this side asked for: what was sent before it has no answer."""
-        self._running = False
-        self._dead = None
-        sentence = f"{self._kernel} was restarted while somebody waited for it."
-        self._fail(self._take(), KernelRestarted, sentence)
-
-    def shut_down(self) -> None:
-        """Take a shutdown that this side asked for."""
-        self._running = False
-        self._dead = f"{self._kernel} was shut down."
-        self._fail(self._take(), KernelDied, self._dead)
-
-    def _status(self, message: Message) -> None:
-        content = message.read_content()
-        state = str(content.get("execution_state", ""))
-        ran, self._running = self._running, state in _RUNS
-        if state == ExecutionState.DEAD:
-            self._dead = f"{self._kernel} is dead: restart it, or start another."
-            self._explain(KernelDied, f"{self._kernel} died", str(content.get("reason", "")))
-        elif state == ExecutionState.RESTARTING:
-            what = f"{self._kernel} was restarted while somebody waited for it"
-            self._explain(KernelRestarted, what, str(content.get("reason", "")))
-        elif state in _LIVES:
-            self._dead = None
-            if state == ExecutionState.STARTING and ran:
-                self._fail(self._take(), KernelRestarted, f"{self._kernel} was restarted by somebody else.")
-
-    def _shut_down(self, *, restart: bool) -> None:
-        self._running = False
-        if restart:
-            self._fail(self._take(), KernelRestarted, f"{self._kernel} was asked to restart.")
-        else:
-            self._fail(self._take(), KernelDied, f"{self._kernel} was asked to shut down.")
-
-    def _explain(self, kind: type[KernelwayError], what: str, reason: str) -> None:
-        taken = self._take()
-        if reason:
-            self._fail(taken, kind, f"{what}: {reason.rstrip('.')}.")
-            return
-        self.comms.fail_open(kind(f"{what}."))
-        if taken:
-            self._run(self._ask_why(taken, kind, what))
-
-    async def _ask_why(self, taken: list[Waiting], kind: type[KernelwayError], what: str) -> None:
-        sentence = f"{what}; the server gives no reason."
-        try:
-            async with asyncio.timeout(_EXPLAINED_WITHIN):
-                reason = await self._reason()
-            if reason:
-                sentence = f"{what}: {reason.rstrip('.')}."
-        except TimeoutError:
-            sentence = f"{what}; the server does not tell why."
-        except NotFound:
-            sentence = f"{self._kernel} was shut down: the server has it no longer."
-        except KernelwayError as error:
-            sentence = f"{what}; the server cannot be asked for the reason: {error}"
-        finally:
-            self._fail(taken, kind, sentence)
-
-    def _take(self) -> list[Waiting]:
-        """Everything that waits, which from now on gets nothing more."""
-        taken = list(self._waiting.values())
-        self._waiting.clear()
-        return taken
-
-    def _fail(self, taken: list[Waiting], kind: type[KernelwayError], sentence: str) -> None:
-        for waiting in taken:
-            # An error of its own for each, since whoever raises it adds a traceback to it.
-            waiting.fail(kind(sentence))
-        if issubclass(kind, KernelDied | KernelRestarted):
-            self.comms.fail_open(kind(sentence))
-
     def _drop(self, inbox: Inbox[Message]) -> None:
         if inbox in self._feeds:
             self._feeds.remove(inbox)
 
-    async def _probe(self, execution: Execution) -> None:
-        try:
-            await self.ask("kernel_info_request", {}, timeout=_PROBE, settled=True)
-        except KernelwayError as error:
-            execution.fail(error)
-        else:
-            execution.settle()
+    def _settle_later(self, kind: type[KernelwayError], sentence: str) -> None:
+        those = self._waiting.present()
+        if those:
+            self._run(self._settle(those, kind, sentence))
 
-    async def _settled(self) -> bool:
+    async def _settle(
+        self, those: dict[MessageId, Waiting], kind: type[KernelwayError], sentence: str
+    ) -> None:
+        """Settle what waits, once the kernel has answered a later request.
+
+        Requests are answered in order, and what a kernel publishes stays in order. However long it takes to
+        get to the later one, the end of the kernel or of the link ends this wait.
+        """
+        answered = False
+        while not answered and any(msg_id in self._waiting for msg_id in those):
+            try:
+                await self.ask("kernel_info_request", {}, timeout=_PROBE, settled=True)
+                answered = True
+            except TimedOut:
+                continue
+            except KernelwayError as error:
+                kind, sentence = type(error), str(error)
+                answered = True
+        self._waiting.settle(those, kind, sentence)
+
+    async def _answers(self) -> bool:
         # Stock servers tell of a restart before the kernel is there, and its first messages can go to nobody.
         try:
             await self.ask("kernel_info_request", {}, timeout=_NUDGE, settled=True)
@@ -256,35 +206,7 @@ class Conversation:
         task.add_done_callback(self._tasks.discard)
 
 
-class Answer:
-    """Waits for one reply, and with ``settled`` for the idle status too."""
-
-    def __init__(self, msg_id: MessageId, *, settled: bool) -> None:
-        self.msg_id = msg_id
-        self.message: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-        self._idle = not settled
-        self._reply: Message | None = None
-
-    def receive(self, message: Message) -> None:
-        """Take a message whose parent is the request."""
-        if message.channel is not Channel.IOPUB:
-            self._reply = message
-        elif message.read_header().msg_type == "status":
-            self._idle = self._idle or message.read_content().get("execution_state") == ExecutionState.IDLE
-        if self._reply is not None and self._idle and not self.message.done():
-            self.message.set_result(self._reply)
-
-    def fail(self, error: KernelwayError) -> None:
-        """End the wait with an error, unless it has ended."""
-        if not self.message.done():
-            self.message.set_exception(error)
-
-
-_RUNS: Final = frozenset({ExecutionState.IDLE, ExecutionState.BUSY})
-_LIVES: Final = _RUNS | {ExecutionState.STARTING}
 _NUDGE: Final = 2.0
 """Seconds after which a kernel that starts is asked again whether it is there."""
-_EXPLAINED_WITHIN: Final = 10.0
-"""Seconds for the server to tell why a kernel ended, while those who wait for the kernel go on waiting."""
 _PROBE: Final = 600.0
-"""Seconds for a kernel that replied to show that it is idle."""
+"""Seconds after which a kernel is asked again to show that it is idle."""

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import msgspec
 
-from kernelway.client.options import DEFAULT_TIMEOUT, GatewayOptions
+from kernelway.client.options import DEFAULT_TIMEOUT, PING_AFTER, PONG_WITHIN, GatewayOptions
 from kernelway.protocol.errors import ConfigError
 
 
@@ -35,12 +35,15 @@ class _Options(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     with_credentials: bool | None = None
     """Taken and not used: it told browsers to send cookies to other hosts, and this is no browser."""
     timeout: float | None = None
-    """Milliseconds, as in Hydrogen."""
+    """Milliseconds, as in Hydrogen, and so are the other times."""
     ca_file: str | None = None
     client_cert: str | None = None
     client_key: str | None = None
     fingerprint: str | None = None
     ssh: str | None = None
+    ping_after: float = PING_AFTER * 1000
+    pong_within: float = PONG_WITHIN * 1000
+    reconnect_for: float | None = None
 
 
 _KEYS: Final = {field.name: field.encode_name for field in msgspec.structs.fields(_Options)}
@@ -131,6 +134,9 @@ def _made(name: str, options: _Options, folder: Path, secrets: Mapping[str, str 
             timeout=DEFAULT_TIMEOUT if options.timeout is None else options.timeout / 1000,
             fingerprint=options.fingerprint,
             ssh=options.ssh,
+            ping_after=options.ping_after / 1000,
+            pong_within=options.pong_within / 1000,
+            reconnect_for=None if options.reconnect_for is None else options.reconnect_for / 1000,
             **files,
             **secrets,
         )

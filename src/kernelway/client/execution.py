@@ -12,8 +12,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from kernelway.client.inbox import Ended, Inbox
 from kernelway.protocol.errors import FrameError, InvalidRequest, KernelwayError, TimedOut
-from kernelway.protocol.execution import ExecuteReply, InputRequest, Output
+from kernelway.protocol.execution import ExecuteReply, InputRequest, Lost, Output
 from kernelway.protocol.execution import Execution as ExecutionState
+from kernelway.protocol.link_framing import Hole
 from kernelway.protocol.message import Message, MessageId
 
 
@@ -110,9 +111,19 @@ class Execution:
         elif self._state.reply is not replied:
             self._replied()
 
-    def settle(self) -> None:
-        """Finish without the idle status: the kernel replied, and has been seen idle after that."""
-        self._finish()
+    def missing(self, hole: Hole) -> None:
+        """Take note that messages are no longer kept; some may have been of this execution."""
+        self._outputs.put(Lost(hole.messages, hole.reason), len(hole.reason))
+
+    def settle(self, error: KernelwayError) -> None:
+        """End now: the kernel has answered a later request, so nothing more comes.
+
+        That is the finish where the reply was seen, whatever became of the idle status, and else the error.
+        """
+        if self._state.reply is not None:
+            self._finish()
+        else:
+            self.fail(error)
 
     def fail(self, error: KernelwayError) -> None:
         """End with an error, unless ended."""

@@ -15,11 +15,15 @@ from typing import Self, TypedDict, TypeVar, Unpack, cast
 from kernelway.client import session as sessions_of
 from kernelway.client.http import HttpClient
 from kernelway.client.kernel import Kernel
+from kernelway.client.log import Log
 from kernelway.client.options import GatewayOptions
 from kernelway.client.session import Session
 from kernelway.client.stock_models import KernelAnswer, SessionAnswer, VersionAnswer, sparse
 from kernelway.protocol.errors import Forbidden, KernelStartFailed, NotFound, NotJupyter, WrongCredentials
+from kernelway.protocol.link_framing import Position
+from kernelway.protocol.message import MessageId
 from kernelway.protocol.models import (
+    EndedKernel,
     KernelId,
     KernelModel,
     KernelSpecs,
@@ -66,6 +70,9 @@ class MoreOptions(TypedDict, total=False):
     client_key: str | None
     fingerprint: str | None
     ssh: str | None
+    ping_after: float
+    pong_within: float
+    reconnect_for: float | None
 
 
 def more_options(options: GatewayOptions) -> MoreOptions:
@@ -148,6 +155,27 @@ class Gateway:
         """Connect to a running kernel; :class:`NotFound` where there is none with this id."""
         answer = await self._http.call("GET", f"api/kernels/{kernel_id}", answer=KernelAnswer)
         return await self._attach(answer.id)
+
+    def log(
+        self,
+        kernel_id: KernelId | str,
+        *,
+        after: MessageId | None = None,
+        position: Position | None = None,
+        follow: bool = False,
+    ) -> Log:
+        """A kernel's journal, from the oldest entry that is kept, or from after a message or a position on.
+
+        The kernel may have ended. Entering it raises :class:`InvalidRequest` on servers that keep none.
+        """
+        return Log(self._http, KernelId(kernel_id), after=after, position=position, follow=follow)
+
+    async def ended(self) -> list[EndedKernel]:
+        """The kernels that have ended and whose journals are kept, the latest first; none elsewhere."""
+        try:
+            return await self._http.call("GET", "api/kernelway/ended", answer=list[EndedKernel])
+        except (NotFound, NotJupyter, Forbidden):
+            return []
 
     async def sessions(self) -> list[SessionModel]:
         """The sessions that have a kernel; :class:`Forbidden` where the server does not list them."""

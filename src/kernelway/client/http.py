@@ -23,6 +23,7 @@ from kernelway.client.answers import Answer, Peer
 from kernelway.client.failures import broken
 from kernelway.client.login import PasswordLogin
 from kernelway.client.options import GatewayOptions, parse_destination
+from kernelway.client.pulse import NO_HEARTBEAT, WatchedWebSocket
 from kernelway.client.tunnel import Tunnel
 from kernelway.protocol.errors import (
     ConfigError,
@@ -127,17 +128,14 @@ class HttpClient:
         *,
         query: Mapping[str, str],
         subprotocols: Sequence[str],
-        heartbeat: float | None = None,
-    ) -> aiohttp.ClientWebSocketResponse:
-        """An open WebSocket, which the caller closes.
+    ) -> WatchedWebSocket:
+        """An open WebSocket, which the caller closes, and watches with :mod:`kernelway.client.pulse`.
 
         Frames are not compressed, which would cost more time than it saves on any link that Jupyter is used
         on, and their size is not bounded: Jupyter bounds no output, a frame is one output, and refusing it
         would end the connection and come again on the next one. What bounds them is the server's own limit.
-        ``heartbeat`` is the seconds of silence after which a ping is sent; where no pong follows in half that
-        time the connection counts as broken.
         """
-        return await self._logged_in(lambda: self._upgrade(path, query, subprotocols, heartbeat))
+        return await self._logged_in(lambda: self._upgrade(path, query, subprotocols))
 
     async def _open(self, resources: AsyncExitStack) -> None:
         options = self.options
@@ -170,6 +168,7 @@ class HttpClient:
             auto_decompress=False,
             timeout=aiohttp.ClientTimeout(total=options.timeout, sock_connect=self.peer.connect_timeout),
             middlewares=(self._check_upgrade,),
+            ws_response_class=WatchedWebSocket,
         )
         await resources.enter_async_context(self._session)
         if options.password is not None:
@@ -229,17 +228,17 @@ class HttpClient:
             raise await self._explain(error, self.peer, url, way) from None
 
     async def _upgrade(
-        self, path: str, query: Mapping[str, str], subprotocols: Sequence[str], heartbeat: float | None
-    ) -> aiohttp.ClientWebSocketResponse:
+        self, path: str, query: Mapping[str, str], subprotocols: Sequence[str]
+    ) -> WatchedWebSocket:
         way = await self._way()
         url = way.websocket_url(path, query)
         try:
-            return await self._running().ws_connect(
+            opened = await self._running().ws_connect(
                 url,
                 protocols=subprotocols,
                 headers=self._own_headers(way, url),
                 timeout=aiohttp.ClientWSTimeout(ws_close=5.0),
-                heartbeat=heartbeat,
+                heartbeat=NO_HEARTBEAT,
                 compress=0,
                 max_msg_size=0,
                 ssl=self._tls,
@@ -247,6 +246,8 @@ class HttpClient:
             )
         except (aiohttp.ClientError, OSError) as error:
             raise await self._explain(error, self._ws_peer, url, way) from None
+        assert isinstance(opened, WatchedWebSocket)
+        return opened
 
     async def _check_upgrade(
         self, request: aiohttp.ClientRequest, send: ClientHandlerType

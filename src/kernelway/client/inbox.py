@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from kernelway.protocol.errors import KernelwayError, LimitReached
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 UNREAD_LIMIT = 256 * 2**20
 """Bytes that wait for one reader unless it asks for another bound."""
@@ -90,13 +91,59 @@ class Inbox(Generic[T]):
         return item
 
 
+class Latest(Generic[T]):
+    """The newest item for one reader; one that comes before the last was read takes its place."""
+
+    def __init__(self) -> None:
+        self._item: list[T] = []
+        self._changed = asyncio.Event()
+        self._ended = False
+
+    def put(self, item: T) -> None:
+        """Put an item in the place of an unread one."""
+        if not self._ended:
+            self._item = [item]
+            self._changed.set()
+
+    def end(self) -> None:
+        """Nothing more comes."""
+        self._ended = True
+        self._changed.set()
+
+    def discard(self) -> None:
+        """Forget what is unread."""
+        self._item.clear()
+
+    async def get(self) -> T:
+        """The newest item, waiting for one without a deadline; raises :class:`Ended`."""
+        while not self._item:
+            if self._ended:
+                raise Ended
+            self._changed.clear()
+            await self._changed.wait()
+        return self._item.pop()
+
+
+class Source(Protocol[T_co]):
+    """Where the items of a feed come from."""
+
+    async def get(self) -> T_co:
+        """The next item, or :class:`Ended`."""
+
+    def end(self) -> None:
+        """Take no more."""
+
+    def discard(self) -> None:
+        """Forget what is unread."""
+
+
 class Feed(Generic[T]):
     """Items from now on, for one reader; iterate it, and close it if it was never iterated.
 
     Leaving the iteration closes the feed. An error that ends it is raised after what came before.
     """
 
-    def __init__(self, inbox: Inbox[T], forget: Callable[[], None]) -> None:
+    def __init__(self, inbox: Source[T], forget: Callable[[], None]) -> None:
         self._inbox = inbox
         self._forget = forget
 

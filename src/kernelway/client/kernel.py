@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from types import NoneType, TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self
 from uuid import uuid4
 
-import msgspec
 from msgspec import UNSET
 
+from kernelway.client.asking import Asking
 from kernelway.client.comm import Comm, CommId, CommMessage
 from kernelway.client.conversation import Conversation
 from kernelway.client.execution import Execution
 from kernelway.client.http import HttpClient
 from kernelway.client.inbox import UNREAD_LIMIT, Feed
 from kernelway.client.link import Link
+from kernelway.client.link_status import LinkEvent
 from kernelway.client.outbox import Outbox
 from kernelway.client.replies import (
     CommInfo,
@@ -25,14 +27,13 @@ from kernelway.client.replies import (
     InspectReply,
     IsCompleteReply,
     KernelInfo,
-    read_reply,
 )
 from kernelway.client.stock_models import KernelAnswer
-from kernelway.protocol.execution import InputRequest
-from kernelway.protocol.message import Buffer, Channel, Message, MessageId, SessionId
+from kernelway.protocol.channels import Joining
+from kernelway.protocol.errors import TimedOut
+from kernelway.protocol.link_framing import LinkId
+from kernelway.protocol.message import Buffer, Message, SessionId
 from kernelway.protocol.models import KernelId, KernelModel
-
-T = TypeVar("T", bound=msgspec.Struct)
 
 ANSWER_TIMEOUT: Final = 60.0
 """Seconds that a request waits for the kernel unless told otherwise."""
@@ -42,8 +43,12 @@ class Kernel:
     """A running kernel and one connection to it; :meth:`Gateway.connect` makes it.
 
     Closing it, or leaving its block, ends the connection and never the kernel. Where the kernel dies or is
-    restarted, what waits for it fails with :class:`KernelDied` or :class:`KernelRestarted`; where the
-    connection breaks, with :class:`LinkLost`. Positions in code are in Unicode code points.
+    restarted, what waits for it fails with :class:`KernelDied` or :class:`KernelRestarted`.
+
+    A connection to a kernelway that breaks goes on by itself: what was asked runs once, every message comes
+    once, and what is asked meanwhile is sent later. :attr:`link` and :meth:`link_events` tell of it. On a
+    stock server a break fails what waits with :class:`LinkLost`, and so does a break that
+    :attr:`GatewayOptions.reconnect_for` did not suffice for. Positions in code are in Unicode code points.
     """
 
     def __init__(
@@ -52,16 +57,12 @@ class Kernel:
         self.id = kernel_id
         self._http = http
         self._closed = closed
-        self._outbox = Outbox()
-        self._conversation = Conversation(f"Kernel {kernel_id}", self._outbox, self._why)
-        self._link = Link(
-            http,
-            kernel_id,
-            SessionId(uuid4().hex),
-            receive=self._conversation.receive,
-            lost=self._conversation.lost,
-        )
-        self._outbox.use(self._link)
+        outbox = Outbox()
+        self._conversation = Conversation(f"Kernel {kernel_id}", outbox, self._why)
+        self._asking = Asking(self._conversation, outbox)
+        joining = Joining(session=SessionId(uuid4().hex), link=LinkId(uuid4().hex))
+        self._link = Link(http, kernel_id, joining, self._conversation)
+        outbox.use(self._link)
 
     async def open(self, *, timeout: float = ANSWER_TIMEOUT) -> Self:
         """Connect; :meth:`Gateway.connect` has done it already."""
@@ -86,6 +87,30 @@ class Kernel:
     def subprotocol(self) -> str | None:
         """The WebSocket subprotocol the server chose; None is the default one."""
         return self._link.subprotocol
+
+    @property
+    def link(self) -> LinkEvent:
+        """Whether the kernel can be reached now, and since when."""
+        return self._link.now
+
+    def link_events(self) -> Feed[LinkEvent]:
+        """Iterate over the changes of :attr:`link` from now on; a slow reader gets the latest."""
+        return self._link.events()
+
+    async def delivered(self, *, timeout: float | None = None) -> None:
+        """Wait until the kernel's host has taken all that was sent so far: it runs even if this side ends.
+
+        On a stock server, which tells nothing of the kind, until it is written. Raises :class:`TimedOut`, or
+        the error that ended the connection.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                await self._link.delivered()
+        except TimeoutError as error:
+            raise TimedOut(
+                f"Kernel {self.id} has not taken what was sent within {timeout:g} seconds; it is sent for as "
+                "long as this connection is tried for."
+            ) from error
 
     def execute(
         self,
@@ -116,12 +141,7 @@ class Kernel:
             "allow_stdin": allow_stdin,
             "stop_on_error": stop_on_error,
         }
-        execution = self._conversation.start(
-            "execute_request", content, lambda msg_id: self._execution(msg_id, unread), metadata=metadata
-        )
-        if timeout is not None:
-            execution.expire(timeout)
-        return execution
+        return self._asking.execute(content, metadata=metadata, unread=unread, timeout=timeout)
 
     async def complete(
         self, code: str, cursor_pos: int | None = None, *, timeout: float = ANSWER_TIMEOUT
@@ -129,7 +149,7 @@ class Kernel:
         """What could stand at the cursor (in code points; at the end of the code by default)."""
         position = len(code) if cursor_pos is None else cursor_pos
         content = {"code": code, "cursor_pos": position}
-        return await self._ask("complete_request", content, CompleteReply, timeout)
+        return await self._asking.ask("complete_request", content, CompleteReply, timeout)
 
     async def inspect(
         self,
@@ -142,11 +162,11 @@ class Kernel:
         """What the kernel knows of the object at the cursor; ``detail_level`` 1 includes its source."""
         position = len(code) if cursor_pos is None else cursor_pos
         content = {"code": code, "cursor_pos": position, "detail_level": detail_level}
-        return await self._ask("inspect_request", content, InspectReply, timeout)
+        return await self._asking.ask("inspect_request", content, InspectReply, timeout)
 
     async def is_complete(self, code: str, *, timeout: float = ANSWER_TIMEOUT) -> IsCompleteReply:
         """Whether code is ready to run, or wants another line."""
-        return await self._ask("is_complete_request", {"code": code}, IsCompleteReply, timeout)
+        return await self._asking.ask("is_complete_request", {"code": code}, IsCompleteReply, timeout)
 
     async def history(
         self,
@@ -167,18 +187,18 @@ class Kernel:
         }
         if pattern is not None:
             content |= {"pattern": pattern, "unique": unique}
-        return await self._ask("history_request", content, HistoryReply, timeout)
+        return await self._asking.ask("history_request", content, HistoryReply, timeout)
 
     async def kernel_info(self, *, timeout: float = ANSWER_TIMEOUT) -> KernelInfo:
         """What the kernel is; a busy kernel answers when it is free."""
-        return await self._ask("kernel_info_request", {}, KernelInfo, timeout)
+        return await self._asking.ask("kernel_info_request", {}, KernelInfo, timeout)
 
     async def comm_info(
         self, target: str | None = None, *, timeout: float = ANSWER_TIMEOUT
     ) -> dict[CommId, CommInfo]:
         """The open comms of the kernel, whoever opened them; of one target where it is given."""
         content = {} if target is None else {"target_name": target}
-        reply = await self._ask("comm_info_request", content, CommInfoReply, timeout)
+        reply = await self._asking.ask("comm_info_request", content, CommInfoReply, timeout)
         return {CommId(comm_id): info for comm_id, info in reply.comms.items()}
 
     async def open_comm(
@@ -214,7 +234,7 @@ class Kernel:
         Everything that waits for the kernel fails with :class:`KernelRestarted`.
         """
         answer = await self._http.call("POST", f"api/kernels/{self.id}/restart", answer=KernelAnswer)
-        self._conversation.restarted()
+        self._conversation.endings.restarted()
         await self._conversation.settle(timeout)
         return answer.model()
 
@@ -225,30 +245,13 @@ class Kernel:
 
     async def ended(self) -> None:
         """Take the end of the kernel that this side asked the server for."""
-        self._conversation.shut_down()
+        self._conversation.endings.shut_down()
         await self.close()
 
     async def model(self) -> KernelModel:
         """What the server tells of the kernel now."""
         answer = await self._http.call("GET", f"api/kernels/{self.id}", answer=KernelAnswer)
         return answer.model()
-
-    def _execution(self, msg_id: MessageId, unread: int) -> Execution:
-        return Execution(
-            msg_id,
-            unread=unread,
-            answer=self._answer,
-            forget=self._conversation.forget,
-            overdue=self._conversation.probe,
-        )
-
-    async def _answer(self, request: InputRequest, text: str) -> None:
-        content = {"value": text, "status": "ok"}
-        parent = request.message.header
-        await self._outbox.send(Channel.STDIN, "input_reply", content, parent_header=parent)
-
-    async def _ask(self, msg_type: str, content: object, reply: type[T], timeout: float) -> T:
-        return read_reply(await self._conversation.ask(msg_type, content, timeout=timeout), reply)
 
     async def _why(self) -> str:
         reason = (await self.model()).reason

@@ -16,6 +16,9 @@ from kernelway.transport.tls import parse_fingerprint
 DEFAULT_TIMEOUT: Final = 60.0
 """Seconds for a request: starting a kernel on a slow machine is what takes longest."""
 
+PING_AFTER: Final = 10.0
+PONG_WITHIN: Final = 10.0
+
 UNIX_PREFIX: Final = "unix:"
 
 _TLS: Final = ("ca_file", "client_cert", "client_key", "fingerprint")
@@ -51,6 +54,12 @@ class GatewayOptions:
     """The SHA-256 fingerprint of the one certificate to accept. Without ``ca_file`` no authority is asked."""
     ssh: str | None = None
     """``user@host`` or ``user@host:port``: ``base_url`` is what that machine calls the server."""
+    ping_after: float = PING_AFTER
+    """Seconds in which not a byte came from a kernelway, after which it is pinged."""
+    pong_within: float = PONG_WITHIN
+    """Seconds after that ping in which something must come, or else the connection counts as broken."""
+    reconnect_for: float | None = None
+    """Seconds for which a broken connection to a kernel is tried for again; None is for ever."""
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
@@ -71,6 +80,10 @@ class GatewayOptions:
                 raise ConfigError("ws_url and ssh exclude each other: the tunnel leads to base_url alone.")
         if not 0 < self.timeout < math.inf:
             raise ConfigError(f"timeout is {self.timeout:g} seconds; it must be above zero.")
+        for name in ("ping_after", "pong_within", "reconnect_for"):
+            seconds = getattr(self, name)
+            if seconds is not None and not 0 < seconds < math.inf:
+                raise ConfigError(f"{name} is {seconds:g} seconds; it must be above zero.")
 
     @property
     def unix_path(self) -> str | None:

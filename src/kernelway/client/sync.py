@@ -21,8 +21,13 @@ from types import TracebackType
 from typing import Any, Concatenate, Final, Generic, ParamSpec, Self, TypeVar, Unpack
 
 from kernelway.client import execution, gateway, kernel, session
+from kernelway.client.link_status import LinkEvent
+from kernelway.client.log import LogEntry
 from kernelway.client.options import GatewayOptions
 from kernelway.protocol.execution import ExecuteReply, InputRequest, Output
+from kernelway.protocol.link_framing import Position
+from kernelway.protocol.message import MessageId
+from kernelway.protocol.models import KernelId
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -183,6 +188,13 @@ class Kernel(Facade[kernel.Kernel]):
     shutdown = waiting(kernel.Kernel.shutdown)
     close = waiting(kernel.Kernel.close)
     model = waiting(kernel.Kernel.model)
+    delivered = waiting(kernel.Kernel.delivered)
+    link_events = at_once_as(iterate, kernel.Kernel.link_events)
+
+    @property
+    def link(self) -> LinkEvent:
+        """Whether the kernel can be reached now, and since when."""
+        return self._inner.link
 
     @property
     def id(self) -> str:
@@ -225,10 +237,28 @@ class Gateway(Facade[gateway.Gateway]):
     kernelspecs = waiting(gateway.Gateway.kernelspecs)
     kernels = waiting(gateway.Gateway.kernels)
     sessions = waiting(gateway.Gateway.sessions)
+    ended = waiting(gateway.Gateway.ended)
     start_kernel = waiting_as(Kernel, gateway.Gateway.start_kernel)
     connect = waiting_as(Kernel, gateway.Gateway.connect)
     open_session = waiting_as(Session, gateway.Gateway.open_session)
     find_session = waiting_as(Session, gateway.Gateway.find_session)
+
+    def log(
+        self,
+        kernel_id: KernelId | str,
+        *,
+        after: MessageId | None = None,
+        position: Position | None = None,
+        follow: bool = False,
+    ) -> Iterator[LogEntry]:
+        """As in the asynchronous client, and iterated at once; leaving the iteration closes it."""
+        log = self._inner.log(kernel_id, after=after, position=position, follow=follow)
+        self._thread.run(log.__aenter__())
+        try:
+            yield from iterate(log, self._thread)
+        finally:
+            if self._thread.running:
+                self._thread.run(log.__aexit__(None, None, None))
 
     def __init__(self, url: str, *, token: str | None = None, **options: Unpack[gateway.MoreOptions]) -> None:
         super().__init__(gateway.Gateway(url, token=token, **options), LoopThread())
