@@ -26,7 +26,8 @@ from benchmarks.rounds import run_scenario
 from benchmarks.scenarios import FULL, TINY, Scenario, all_scenarios
 from benchmarks.workspace import Workspace, new_workspace
 
-_SIDES = ("bare", "kernelway", "jupyter_server", "kernel_gateway")
+_SIDES = ("bare", "kernelway", "kernelway_no_journal", "jupyter_server", "kernel_gateway")
+_OWN = {"kernelway": servers.kernelway_command, "kernelway_no_journal": servers.unjournalled_command}
 _PEERS = {"jupyter_server", "kernel_gateway"}
 _PACKAGES = ("kernelway", "aiohttp", "uvloop", "pyzmq", "jupyter_client", "ipykernel", "ipython")
 
@@ -114,8 +115,8 @@ async def _run(options: argparse.Namespace, console: Console) -> Report:
 def _side(name: str, workspace: Workspace, peers_python: Path | None) -> Side:
     if name == "bare":
         return BareSide(workspace)
-    if name == "kernelway":
-        return servers.ServerSide(name, servers.kernelway_command, workspace)
+    if name in _OWN:
+        return servers.ServerSide(name, _OWN[name], workspace)
     if peers_python is None:
         raise peers.PeersMissing(f"The environment for {name} has not been made.")
     commands = {

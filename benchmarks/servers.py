@@ -46,6 +46,11 @@ def kernelway_command(launch: Launch) -> list[str]:
     ]
 
 
+def unjournalled_command(launch: Launch) -> list[str]:
+    """The same without a journal on disk: what journalling costs is the difference."""
+    return [*kernelway_command(launch), "--no-journal"]
+
+
 def jupyter_server_command(python: Path, launch: Launch) -> list[str]:
     """jupyter_server with its default limits."""
     return [
