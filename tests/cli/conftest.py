@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.cli.console import kernelway
@@ -104,3 +105,23 @@ def bash_kernelspec(data: Path) -> None:
     argv = [sys.executable, "-m", "bash_kernel", "-f", "{connection_file}"]
     spec = {"argv": argv, "display_name": "Bash", "language": "bash"}
     (folder / "kernel.json").write_text(json.dumps(spec))
+
+
+@pytest.fixture
+def gpu(home: Home, served: Served) -> Home:
+    """A person who has saved that gateway as ``gpu``."""
+    home.save(gpu=served.options)
+    return home
+
+
+def log_of(session: str, home: Home, *more: str) -> list[dict[str, Any]]:
+    """The log of a session, as machines read it."""
+    done = kernelway("log", session, "--json", *more, environ=home.environ, cwd=home.work)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def end(session: str, home: Home) -> None:
+    """Shut a session down."""
+    ended = kernelway("shutdown", session, environ=home.environ)
+    assert ended.returncode == 0, ended.stderr

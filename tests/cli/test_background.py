@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import re
 import socket
 import stat
 import urllib.request
@@ -20,7 +19,7 @@ from tests.test_settings import SAMPLES
 from kernelway.cli import background
 from kernelway.cli.main import main
 from kernelway.host.processes import ProcessIdentity
-from kernelway.host.state import Serving, StateFolder, serving_from
+from kernelway.host.state import Serving, StateFolder, note_state_folder, serving_from
 from kernelway.protocol.errors import Conflict, NotFound
 from kernelway.settings import ServeSettings, resolve
 
@@ -112,40 +111,78 @@ def announced(state: StateFolder, url: str) -> None:
     state.announce(Serving(ProcessIdentity.of(os.getpid()), url, "1"))
 
 
-def test_without_a_gateway_there_is_none_to_stop(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def find(runtime: Path, *, port: int | None = None, state_dir: Path | None = None) -> str:
+    """The URL of the one that is found by a person whose runtime folder this is."""
+    environ = {"XDG_RUNTIME_DIR": str(runtime)}
+    return background.find(environ, port=port, state_dir=state_dir)[1].url
+
+
+def test_without_a_gateway_there_is_none_to_stop(
+    folders: Path, runtime: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["stop"]) == 1
-    assert f"No gateway serves from any folder in {folders}." in " ".join(capsys.readouterr().err.split())
-    with pytest.raises(NotFound, match=rf"No gateway serves from {re.escape(str(folders / '8888'))}\."):
-        background._find(8888, None)
+    assert "No gateway serves from any folder of this user." in " ".join(capsys.readouterr().err.split())
+    with pytest.raises(NotFound, match=r"No gateway serves port 8888 for this user\."):
+        find(runtime, port=8888)
 
 
 def test_the_only_one_is_found_and_so_is_that_of_a_port_and_of_a_folder(
-    folders: Path, tmp_path: Path
+    folders: Path, runtime: Path, tmp_path: Path
 ) -> None:
     with StateFolder(folders / "8888") as one:
-        announced(one, "http://one/")
-        assert background._find(None, None)[1].url == "http://one/"
-        assert background._find(8888, None)[1].url == "http://one/"
+        announced(one, "http://one:8888/")
+        assert find(runtime) == "http://one:8888/"
+        assert find(runtime, port=8888) == "http://one:8888/"
         with StateFolder(tmp_path / "elsewhere") as other:
-            announced(other, "http://other/")
-            assert background._find(None, tmp_path / "elsewhere")[1].url == "http://other/"
+            announced(other, "http://other:1/")
+            assert find(runtime, state_dir=tmp_path / "elsewhere") == "http://other:1/"
         with pytest.raises(NotFound):
-            background._find(8889, None)
+            find(runtime, port=8889)
 
 
-def test_of_several_none_is_guessed(folders: Path) -> None:
+def test_one_with_a_state_folder_of_its_own_is_found_by_its_port(
+    folders: Path, runtime: Path, tmp_path: Path
+) -> None:
+    private = runtime / "kernelway" / "h-1"
+    private.mkdir(parents=True)
+    with StateFolder(folders / "8888") as one, StateFolder(tmp_path / "its own") as other:
+        announced(one, "http://one:8888/")
+        announced(other, "https://other:8890/x/")
+        note_state_folder(tmp_path / "its own", private)
+        assert find(runtime, port=8890) == "https://other:8890/x/"
+        assert find(runtime, port=8888) == "http://one:8888/"
+        with pytest.raises(Conflict, match="Several gateways run here"):
+            find(runtime)
+    # The note of one that is gone is of no consequence.
+    with pytest.raises(NotFound):
+        find(runtime, port=8890)
+
+
+def test_of_several_none_is_guessed(folders: Path, runtime: Path) -> None:
     with StateFolder(folders / "8888") as one, StateFolder(folders / "8889") as two:
         announced(one, "http://one/")
         announced(two, "http://two/")
-        with pytest.raises(Conflict, match="say which one to stop") as caught:
-            background._find(None, None)
+        with pytest.raises(Conflict, match="say which one is meant") as caught:
+            find(runtime)
         for name, url in (("8888", "http://one/"), ("8889", "http://two/")):
             assert f"--state-dir {folders / name}   {url}" in str(caught.value)
 
 
-def test_one_that_is_gone_is_no_gateway_any_more(folders: Path) -> None:
+def test_one_that_is_gone_is_no_gateway_any_more(folders: Path, runtime: Path) -> None:
     with StateFolder(folders / "8888") as one:
         gone = ProcessIdentity(os.getpid(), started="1", boot="another")
         one.announce(Serving(gone, "http://gone/", "1"))
         with pytest.raises(NotFound):
-            background._find(None, None)
+            find(runtime)
+
+
+def test_one_of_a_version_that_cannot_is_not_replaced(
+    folders: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, runtime: Path
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+    with StateFolder(folders / "8888") as one:
+        announced(one, "http://one:8888/")
+        assert main(["serve", "--replace", "--port", "8888"]) == 1
+    assert "version 1, cannot be replaced: stop it, and start it anew" in " ".join(
+        capsys.readouterr().err.split()
+    )

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from kernelway.cli.finding import Running, find, is_id, looks_like_id, running
+from kernelway.cli.finding import Ended, Running, ended, find, find_ended, is_id, looks_like_id, running
 from kernelway.protocol.errors import Conflict, NotFound
-from kernelway.protocol.models import ExecutionState, KernelId, KernelModel, RestSessionId, SessionModel
+from kernelway.protocol.models import (
+    EndedKernel,
+    EndedSession,
+    ExecutionState,
+    KernelId,
+    KernelModel,
+    RestSessionId,
+    SessionModel,
+)
 
 ONE = "11111111-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
 TWO = "11112222-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
@@ -100,3 +108,50 @@ def test_kernels_without_a_session_come_behind_the_sessions() -> None:
 )
 def test_ids_look_like_ids(text: str, whole: bool, beginning: bool) -> None:
     assert (is_id(text), looks_like_id(text)) == (whole, beginning)
+
+
+def over(kernel_id: str, *names: str) -> EndedKernel:
+    """A kernel that has ended, and sessions that had it, whose ids begin as its own."""
+    return EndedKernel(
+        id=KernelId(kernel_id),
+        name="python3",
+        started="2026-11-21T10:00:00.000000Z",
+        ended="2026-11-21T11:00:00.000000Z",
+        reason="It was shut down.",
+        size=1,
+        sessions=[
+            EndedSession(RestSessionId(kernel_id[:4] + name), f"ada@laptop/{name}", name, "file")
+            for name in names
+        ],
+    )
+
+
+OVER = ended("gpu", [over(KERNEL, "train"), over(ONE, "train"), over(TWO), over(OTHER, "a.py", "b.py")])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "kernel_id"),
+    [
+        ("train", KERNEL),
+        ("ada@laptop/train", KERNEL),
+        (ONE, ONE),
+        ("11111111", ONE),
+        ("1111train", ONE),
+        (TWO, TWO),
+        ("b.py", OTHER),
+        ("ccccb", OTHER),
+    ],
+)
+def test_of_those_that_have_ended_a_name_means_the_latest(wanted: str, kernel_id: str) -> None:
+    assert find_ended(OVER, wanted).kernel.id == kernel_id
+
+
+def test_the_beginning_of_several_ids_of_what_has_ended() -> None:
+    with pytest.raises(Conflict, match="of what has ended; say which by its id") as caught:
+        find_ended(OVER, "1111")
+    assert f"  {TWO}  no session (python3 on gpu, ended 2026-11-21T11:00:00.000000Z)" in str(caught.value)
+
+
+def test_a_kernel_of_several_sessions_has_ended_with_each_of_them() -> None:
+    assert [(each.name, each.kernel.id == OTHER) for each in OVER][-2:] == [("a.py", True), ("b.py", True)]
+    assert [each.handle for each in OVER if isinstance(each, Ended)][2] == TWO

@@ -114,6 +114,22 @@ async def test_an_interrupt_that_fails_is_told_of() -> None:
     async with asyncio.timeout(DEADLINE):
         await interrupts.watch(work())
     assert code.notes == ["The code could not be interrupted: The connection broke. Ctrl-C again leaves."]
+    assert not interrupts.interrupted, "what the code ends with is its own doing"
+
+
+async def test_after_an_interrupt_that_failed_the_next_one_leaves() -> None:
+    interrupts, code = Interrupts(), Code(LinkLost("The connection broke."))
+
+    async def work() -> None:
+        with interrupts.interruptible(code.interrupt, code.note):
+            press()
+            await code.noted.wait()
+            press()
+            await forever()
+
+    async with asyncio.timeout(DEADLINE):
+        with pytest.raises(Left):
+            await interrupts.watch(work())
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

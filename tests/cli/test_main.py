@@ -16,7 +16,10 @@ COMMANDS = (
     [],
     *(
         [name]
-        for name in ("run", "exec", "gateways", "kernelspecs", "sessions", "interrupt", "restart", "shutdown")
+        for name in (
+            *("run", "exec", "attach", "log", "gateways", "kernelspecs", "sessions"),
+            *("interrupt", "restart", "shutdown"),
+        )
     ),
     ["serve"],
     ["stop"],

@@ -73,17 +73,29 @@ def test_sessions_side_by_side(home: Home, served: Served) -> None:
     assert started.returncode == 0, started.stderr
     with console("sessions", environ=home.environ, columns=120) as shown:
         assert shown.wait() == 0
-    heading, session, local, dead = shown.screen.lines
+    heading, session, local, dead = shown.screen.lines[:4]
     assert heading.split() == ["gateway", "session", "kernel", "state", "clients", "active", "id", "path"]
     assert session.split()[:5] == ["gpu", "a.py", "python3", "idle", "0"]
     assert session[heading.index("path") :] == "~/work/a.py"
     assert local.split() == ["local", "not", "running"]
     assert dead.startswith("dead     ✗ Nobody listens at http://127.0.0.1:9")
-    (told,) = json.loads(kernelway("sessions", "--on", "gpu", "--json", environ=home.environ).stdout)
+    listed = json.loads(kernelway("sessions", "--on", "gpu", "--json", environ=home.environ).stdout)
+    (told,) = [each for each in listed if each["state"] != "ended"]
     assert session[heading.index("id") :].split()[0] == told["session"][:8]
     assert told["path"] == own_session_path(home.work / "a.py")
     ended = kernelway("shutdown", told["session"][:8], environ=home.environ)
     assert ended.stdout == "Shut down a.py (python3) on gpu.\n"
+    listed = json.loads(kernelway("sessions", "--on", "gpu", "--json", environ=home.environ).stdout)
+    (over,) = [each for each in listed if each["session"] == told["session"]]
+    assert (over["state"], over["name"], over["reason"]) == ("ended", "a.py", "It was shut down.")
+    assert over["kernel"] == told["kernel"]
+    assert over["size"] > 0
+    with console("sessions", "--on", "gpu", environ=home.environ, columns=120) as shown:
+        assert shown.wait() == 0
+    heading = next(line for line in shown.screen.lines if line.split()[:2] == ["gateway", "ended"])
+    assert heading.split() == ["gateway", "ended", "kernel", "when", "kept", "id", "why"]
+    row = next(line for line in shown.screen.lines if told["session"][:8] in line)
+    assert row[heading.index("why") :] == "It was shut down."
 
 
 def test_looking_does_not_start_the_gateway_of_this_machine(home: Home) -> None:

@@ -24,8 +24,10 @@ import psutil
 import pytest
 from tests.cli.conftest import Home
 from tests.cli.console import KERNELWAY, console, kernelway
+from tests.support.certificates import Authority
 from tests.support.processes import Process
 
+from kernelway import __version__
 from kernelway.cli.main import main
 from kernelway.host.processes import ProcessIdentity
 from kernelway.host.state import Serving, StateFolder
@@ -131,7 +133,8 @@ def test_the_token_is_kept_and_the_folder_has_one_holder(home: Home) -> None:
         assert len(token) >= 32
         assert (state / "token").read_text().strip() == token
         assert stat.S_IMODE(state.stat().st_mode) == 0o700
-        assert {stat.S_IMODE(each.stat().st_mode) for each in state.iterdir()} == {0o600}
+        modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in state.iterdir()}
+        assert modes == {"lock": 0o600, "token": 0o600, "journals": 0o700}
         assert token not in (state / "lock").read_text()
 
         second = kernelway(
@@ -251,6 +254,66 @@ def test_it_is_a_command_of_jupyter_too(command: list[str]) -> None:
     assert done.stderr == ""
 
 
+# The gateway, which is a process of its own
+
+
+def child_of(gateway: Gateway) -> psutil.Process:
+    (child,) = [
+        each
+        for each in psutil.Process(gateway.process.pid).children()
+        if "kernelway.gateway" in each.cmdline()
+    ]
+    return child
+
+
+def test_a_gateway_that_is_killed_comes_back_and_its_kernels_never_went(home: Home) -> None:
+    with serving(home, "--port", "0") as gateway:
+        kernel_id = gateway.start_kernel()
+        for _ in range(3):
+            first = child_of(gateway)
+            first.kill()
+            # Who comes meanwhile waits at the same port, and shows the same token.
+            assert [kernel["id"] for kernel in gateway.call("api/kernels")] == [kernel_id]
+            assert child_of(gateway) != first
+            assert not first.is_running()
+    assert gateway.process.text.count("The gateway was ended by SIGKILL and is started again.") == 3
+    assert runtime(home) == []
+
+
+def test_a_gateway_is_replaced_while_its_kernels_run_on(home: Home) -> None:
+    with serving(home, "--port", "0") as gateway:
+        kernel_id, first = gateway.start_kernel(), child_of(gateway)
+        port = gateway.url.split(":")[2].split("/")[0]
+        for which in (("--state-dir", "state"), ("--port", port), ()):
+            done = kernelway("serve", "--replace", *which, environ=home.environ, cwd=home.work)
+            assert (done.returncode, done.stderr) == (0, "")
+            second = child_of(gateway)
+            told = f"is another one now: version {__version__}, process {second.pid}. Its kernels run on."
+            assert told in done.stdout
+            assert second != first
+            assert not first.is_running()
+            assert [kernel["id"] for kernel in gateway.call("api/kernels")] == [kernel_id]
+            first = second
+
+
+def test_a_gateway_stays_where_the_new_one_does_not_come_to_serve(home: Home, tmp_path: Path) -> None:
+    issued = Authority(tmp_path).issue("127.0.0.1")
+    with serving(
+        home, "--port", "0", "--certfile", str(issued.cert), "--keyfile", str(issued.key)
+    ) as gateway:
+        first = child_of(gateway)
+        issued.cert.rename(tmp_path / "elsewhere")
+        done = kernelway("serve", "--replace", "--state-dir", "state", environ=home.environ, cwd=home.work)
+        assert (done.returncode, done.stdout) == (1, "")
+        told = " ".join(done.stderr.split())
+        assert (
+            f"The gateway at {gateway.url.partition('?')[0]} stays as it is: The gateway cannot serve:"
+            in told
+        )
+        assert f"{issued.cert} cannot be read" in told
+        assert child_of(gateway) == first
+
+
 # Kernels, and the end
 
 
@@ -305,6 +368,18 @@ def test_a_gateway_that_is_killed_leaves_no_kernel(home: Home) -> None:
         started = processes_of(gateway)
         gateway.end(signal.SIGKILL)
         _, alive = psutil.wait_procs(started, timeout=ENDS_WITHIN)
+        assert alive == []
+    assert runtime(home) == []
+
+
+def test_a_gateway_that_hangs_goes_with_a_host_that_is_killed(home: Home) -> None:
+    with serving(home, "--port", "0") as gateway:
+        child = child_of(gateway)
+        assert "KERNELWAY_HOST" in child.environ()
+        child.suspend()
+        gateway.end(signal.SIGKILL)
+        # It cannot hear that its input has ended; the guard finds it by its mark.
+        _, alive = psutil.wait_procs([child], timeout=ENDS_WITHIN)
         assert alive == []
     assert runtime(home) == []
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from kernelway.cli.gateways import described
-from kernelway.cli.loop import run_loop
 from kernelway.cli.places import LOCAL
 from kernelway.cli.progress import Progress
 from kernelway.cli.sentences import say
@@ -27,6 +26,7 @@ from kernelway.protocol.errors import (
     WrongCertificate,
     WrongCredentials,
 )
+from kernelway.transport.loop import run_loop
 
 _MOST_QUESTIONS: Final = 4
 _FINGERPRINT: Final = re.compile(r" \(SHA-256 fingerprint ((?:[0-9A-F]{2}:){31}[0-9A-F]{2})\)")

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Final
 
 from kernelway.cli.finding import Running, find, is_id
-from kernelway.cli.loop import run_loop
 from kernelway.cli.opening import unlisted
 from kernelway.cli.overview import names_to_ask, what_runs
 from kernelway.cli.places import SavedPlaces
@@ -17,6 +16,7 @@ from kernelway.cli.sentences import say
 from kernelway.cli.survey import ask_all
 from kernelway.client import Gateway
 from kernelway.protocol.errors import NotFound
+from kernelway.transport.loop import run_loop
 
 
 async def _interrupt(gateway: Gateway, found: Running) -> str:

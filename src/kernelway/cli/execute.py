@@ -36,7 +36,7 @@ async def _run(command: Command, code: str, interrupts: Interrupts) -> int:
         opening.place_for(command.order, places) as (place, order),
         _opened(command, place, order) as opened,
     ):
-        outcome = await show(command, showing, opened.kernel, place, interrupts)
+        outcome = await show(command, showing, opened, place, interrupts)
     return ended(command, outcome, Surroundings(file=None, gateway=None if place.is_here else place.name))
 
 

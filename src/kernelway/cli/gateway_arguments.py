@@ -99,8 +99,9 @@ def add_sessions(commands: Subparsers) -> None:
     """``sessions``."""
     sessions = commands.add_parser(
         "sessions",
-        help="list the sessions and kernels that run",
-        description="List the sessions and kernels of all gateways, those of this machine as `local`.",
+        help="list the sessions and kernels that run, and those that have ended",
+        description="List the sessions and kernels of all gateways, those of this machine as `local`. Below "
+        "them are those that have ended and whose output is kept: `kernelway log` reads it.",
     )
     _add_list_options(sessions)
     sessions.set_defaults(command=_sessions)

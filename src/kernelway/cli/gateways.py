@@ -6,7 +6,6 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kernelway.cli.loop import run_loop
 from kernelway.cli.places import SavedPlaces
 from kernelway.cli.progress import Progress
 from kernelway.cli.sentences import say
@@ -18,6 +17,7 @@ from kernelway.client.entries import SavedGateway
 from kernelway.client.saved import GatewaysFile
 from kernelway.protocol.errors import Forbidden, NotFound
 from kernelway.protocol.models import KernelSpecs
+from kernelway.transport.loop import run_loop
 
 _CREDENTIALS: Final = {
     "token": "token",

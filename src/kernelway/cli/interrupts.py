@@ -38,6 +38,7 @@ class Interrupts:
     def __init__(self) -> None:
         self.interrupted = False
         """Whether the code that runs, or ran last, was interrupted."""
+        self._pressed_before = False
         self._interrupt: Callable[[], Awaitable[None]] | None = None
         self._failed: Callable[[str], None] = lambda _: None
         self._work: asyncio.Task[Any] | None = None
@@ -70,23 +71,24 @@ class Interrupts:
     ) -> Iterator[None]:
         """While this is open a first Ctrl-C calls ``interrupt``, and ``failed`` is told why it could not."""
         self._interrupt, self._failed = interrupt, failed
-        self.interrupted = False
+        self.interrupted = self._pressed_before = False
         try:
             yield
         finally:
             self._interrupt = None
 
     def _pressed(self) -> None:
-        if self._interrupt is None or self.interrupted:
+        if self._interrupt is None or self._pressed_before:
             self._leave(INTERRUPTED)
             return
-        self.interrupted = True
+        self.interrupted = self._pressed_before = True
         self._task = asyncio.create_task(self._try(self._interrupt))
 
     async def _try(self, interrupt: Callable[[], Awaitable[None]]) -> None:
         try:
             await interrupt()
         except KernelwayError as error:
+            self.interrupted = False
             self._failed(f"The code could not be interrupted: {error} Ctrl-C again leaves.")
 
     def _leave(self, status: int) -> None:

@@ -29,6 +29,8 @@ examples:
   kernelway run analysis.py                   a file, results beside its lines
   kernelway gateways add gpu http://gpu:8888  remember a gateway
   kernelway run analysis.py --on gpu          run the file there
+  kernelway run train.py --detach --on gpu    start it, close the lid, and
+  kernelway attach train.py                   come back to it
   kernelway serve                             let others run code here
 """
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import shlex
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from kernelway.cli.finding import Running, find, is_id, looks_like_id, running
 from kernelway.cli.places import LOCAL, Place, SavedPlaces, without_gateway
+from kernelway.cli.sentences import say
 from kernelway.client import Gateway, Kernel
 from kernelway.client.session import own_session_path
-from kernelway.protocol.errors import Conflict, Forbidden, InvalidRequest, NotFound
+from kernelway.protocol.errors import Conflict, Forbidden, InvalidRequest, LinkError, NotFound
+
+_ENDS_WITHIN: Final = 15.0
+"""Seconds for a gateway to end a kernel that nobody needs any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,13 +29,15 @@ class Order:
     kernel: str | None = None
     session: str | None = None
     new: bool = False
+    shared: bool = False
+    """Whether the kernel has to outlive the command, and so cannot be on a private gateway."""
     cwd: str | None = None
     env: Mapping[str, str]
 
     @property
     def place(self) -> str | None:
         """The name of the gateway; None for a private one."""
-        return LOCAL if self.on is None and self.session is not None else self.on
+        return LOCAL if self.on is None and (self.shared or self.session is not None) else self.on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +45,8 @@ class Opened:
     """A kernel to run code on; ``news`` is what the person should know of it."""
 
     kernel: Kernel
+    name: str | None = None
+    """What the session is called, or the kernel's id without one; None for a kernel of the command's own."""
     news: str = ""
 
 
@@ -126,7 +137,8 @@ async def join(place: Place, found: Running, order: Order) -> Opened:
     kernel = await place.gateway.connect(found.kernel.id)
     unused = " and ".join(flag for flag, given in (("--cwd", order.cwd), ("--env", order.env)) if given)
     late = f" It runs already, which makes {unused} too late." if unused else ""
-    return Opened(kernel=kernel, news=f"Joined {found.name} ({found.kernel.name}) on {found.place}.{late}")
+    news = f"Joined {found.name} ({found.kernel.name}) on {found.place}.{late}"
+    return Opened(kernel=kernel, name=found.handle, news=news)
 
 
 async def start(place: Place, order: Order, kernelspec: str, file: Path) -> Opened:
@@ -143,8 +155,9 @@ async def start(place: Place, order: Order, kernelspec: str, file: Path) -> Open
     name = session.name if session.id is not None else session.kernel.id
     return Opened(
         kernel=session.kernel,
+        name=name,
         news=f"Started {name} ({kernelspec}) on {place.name}, which goes on when this command ends:\n"
-        f"`kernelway shutdown {name}{'' if place.name == LOCAL else f' --on {place.name}'}` ends it.",
+        f"`{_for('shutdown', name, place.name)}` ends it.",
     )
 
 
@@ -156,7 +169,20 @@ async def of_its_own(place: Place, order: Order, kernelspec: str) -> AsyncIterat
         yield Opened(kernel=kernel)
     finally:
         if not place.is_private:
+            await _end(kernel, place)
+
+
+async def _end(kernel: Kernel, place: Place) -> None:
+    """End a kernel of the command's own; where it cannot be reached, say what is left."""
+    try:
+        async with asyncio.timeout(_ENDS_WITHIN):
             await kernel.shutdown()
+    except NotFound:
+        pass
+    except (LinkError, TimeoutError) as error:
+        command = _for("shutdown", kernel.id, place.name or LOCAL)
+        why = str(error) or f"{place.name} does not answer."
+        say(f"The kernel of this command could not be ended, and may go on: {why}\n`{command}` ends it.")
 
 
 def _cwd(place: Place, order: Order) -> str | None:
@@ -180,3 +206,18 @@ def environment_from(given: Sequence[str], environ: Mapping[str, str]) -> dict[s
                 f"--env {name} takes the variable from here, and it is not set: say {name}=VALUE."
             )
     return found
+
+
+def attach_command(name: str, place: str) -> str:
+    """What a person types to come back to a session."""
+    return _for("attach", name, place)
+
+
+def log_command(name: str, place: str) -> str:
+    """What a person types to read what a session's kernel has said."""
+    return _for("log", name, place)
+
+
+def _for(command: str, name: str, place: str) -> str:
+    where = "" if place == LOCAL else f" --on {shlex.quote(place)}"
+    return f"kernelway {command} {shlex.quote(name)}{where}"

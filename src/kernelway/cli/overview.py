@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from kernelway.cli.finding import Running, running
-from kernelway.cli.loop import run_loop
+from kernelway.cli.finding import Ended, Running, ended, running
 from kernelway.cli.places import LOCAL, SavedPlaces
 from kernelway.cli.progress import Progress
 from kernelway.cli.sentences import say
 from kernelway.cli.show.paint import Tone
+from kernelway.cli.since import shown_moment
 from kernelway.cli.survey import Answer, ask_all
-from kernelway.cli.tables import Cell, ago, print_json, print_table, short_ids
+from kernelway.cli.tables import Cell, ago, print_json, print_table, short_ids, size
 from kernelway.client import Gateway
 from kernelway.client.names import remote_name
 from kernelway.client.session import own_session_path
 from kernelway.protocol.errors import Forbidden, NotFound
-from kernelway.protocol.models import ExecutionState, KernelSpecs, SessionModel
+from kernelway.protocol.models import EndedSession, ExecutionState, KernelSpecs, SessionModel
+from kernelway.transport.loop import run_loop
 
 _STATE_TONES = {
     ExecutionState.BUSY: Tone.WARNING,
@@ -27,6 +29,7 @@ _STATE_TONES = {
     ExecutionState.IDLE: Tone.GOOD,
 }
 _NOT_RUNNING = "not running"
+_ENDED = "ended"
 
 
 def names_to_ask(places: SavedPlaces, on: str | None) -> list[str]:
@@ -115,33 +118,107 @@ async def what_runs(gateway: Gateway) -> list[Running]:
     return running("", kernels, sessions)
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What one gateway knows of."""
+
+    running: list[Running]
+    ended: list[Ended]
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids that people are shown."""
+        return [*(each.id for each in self.running), *(each.id for each in self.ended)]
+
+
+async def what_is_kept(gateway: Gateway) -> Kept:
+    """What runs, and what has ended, on one gateway whose name is filled in later."""
+    return Kept(await what_runs(gateway), ended("", await gateway.ended()))
+
+
 def list_sessions(*, on: str | None, as_json: bool, environ: Mapping[str, str]) -> int:
     """``kernelway sessions``; the exit status."""
     places = _places(environ)
     names = names_to_ask(places, on)
 
-    async def ask() -> list[Answer[list[Running]]]:
+    async def ask() -> list[Answer[Kept]]:
         with Progress.on_stderr("Asking the gateways", environ):
-            return await ask_all(places, names, what_runs)
+            return await ask_all(places, names, what_is_kept)
 
     answers = run_loop(ask())
     if as_json:
-        print_json([entry for answer in answers for entry in _running_as_json(answer)])
+        print_json([entry for answer in answers for entry in _kept_as_json(answer)])
         return 0
-    ids = short_ids([each.id for answer in answers for each in answer.said or ()])
-    now = datetime.now(UTC)
-    rows = [row for answer in answers for row in _session_rows(answer, ids, now)]
+    told = [(answer.name, answer.said) for answer in answers if answer.said is not None]
+    ids = short_ids([each for _, kept in told for each in kept.ids])
+    now = datetime.now().astimezone()
+    runs = [
+        Answer(name=each.name, said=each.said.running if each.said else None, problem=each.problem)
+        for each in answers
+    ]
+    rows = [row for answer in runs for row in _session_rows(answer, ids, now)]
     headings = ("gateway", "session", "kernel", "state", "clients", "active", "id", "path")
-    print_table(headings, rows, environ=environ, shrinks="path", remarks=_remarks(answers))
+    print_table(headings, rows, environ=environ, shrinks="path", remarks=_remarks(runs))
+    over = [row for name, kept in told for row in _ended_rows(name, kept.ended, ids, now)]
+    if over:
+        print()
+        print_table(
+            ("gateway", "ended", "kernel", "when", "kept", "id", "why"), over, environ=environ, wraps="why"
+        )
     return 0
 
 
-def _running_as_json(answer: Answer[list[Running]]) -> list[dict[str, object]]:
+def _kept_as_json(answer: Answer[Kept]) -> list[dict[str, object]]:
     if answer.said is None:
         return [{"gateway": answer.name, "error": answer.problem or _NOT_RUNNING}]
     return [
+        *_running_as_json(answer.name, answer.said.running),
+        *_ended_as_json(answer.name, answer.said.ended),
+    ]
+
+
+def _ended_as_json(gateway: str, there: Sequence[Ended]) -> list[dict[str, object]]:
+    return [
         {
-            "gateway": answer.name,
+            "gateway": gateway,
+            "session": None if each.session is None else each.session.id,
+            "name": None if each.session is None else each.session.name,
+            "path": None if each.session is None else each.session.path,
+            "kernel": each.kernel.id,
+            "kernelspec": each.kernel.name,
+            "state": _ENDED,
+            "started": each.kernel.started,
+            "ended": each.kernel.ended,
+            "reason": each.kernel.reason,
+            "size": each.kernel.size,
+        }
+        for each in there
+    ]
+
+
+def _ended_rows(
+    gateway: str, there: Sequence[Ended], ids: Mapping[str, str], now: datetime
+) -> list[list[Cell]]:
+    return [
+        [
+            Cell(gateway, Tone.QUIET),
+            Cell(each.session.name or shown_path(each.session))
+            if each.session is not None
+            else Cell("-", Tone.QUIET),
+            Cell(each.kernel.name),
+            Cell(shown_moment(datetime.fromisoformat(each.kernel.ended), now)),
+            Cell(size(each.kernel.size)),
+            Cell(ids[each.id], Tone.VALUE),
+            Cell(" ".join(each.kernel.reason.split()), Tone.QUIET),
+        ]
+        for each in there
+    ]
+
+
+def _running_as_json(gateway: str, there: Sequence[Running]) -> list[dict[str, object]]:
+    return [
+        {
+            "gateway": gateway,
             "session": None if each.session is None else each.session.id,
             "name": None if each.session is None else each.session.name,
             "path": None if each.session is None else each.session.path,
@@ -151,7 +228,7 @@ def _running_as_json(answer: Answer[list[Running]]) -> list[dict[str, object]]:
             "clients": each.kernel.connections,
             "last_activity": each.kernel.last_activity,
         }
-        for each in answer.said
+        for each in there
     ]
 
 
@@ -171,7 +248,7 @@ def _session_rows(answer: Answer[list[Running]], ids: Mapping[str, str], now: da
     ]
 
 
-def shown_path(session: SessionModel) -> str:
+def shown_path(session: SessionModel | EndedSession) -> str:
     """A session's path, short where it is this user's on this machine; nothing where it is but the name."""
     home = own_session_path(Path.home())
     mine = own_session_path("/").rstrip("/")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from kernelway.cli import opening
@@ -17,11 +18,12 @@ from kernelway.cli.show.listing import Listing
 from kernelway.cli.show.paint import Tone
 from kernelway.cli.show.view import Beginning
 from kernelway.cli.showing import Command, Showing, ended, in_loop, show
+from kernelway.client.session import own_session_path
 from kernelway.source import Document
 
 
 @dataclass(frozen=True, slots=True)
-class _Ready:
+class Ready:
     """What to run, and the kernel for it; without code no kernel was started."""
 
     picked: Picked
@@ -40,22 +42,32 @@ async def _run(command: Command, want: Wanted, interrupts: Interrupts) -> int:
         command.tell(places.warning, Tone.WARNING)
     async with opening.place_for(command.order, places) as (place, order):
         with Progress.on_stderr(f"Waiting for a kernel {place.where}", command.environ):
-            ready = await _open(document, want, place, order)
+            ready = await open_for(document, want, place, order)
         if ready.opened is None:
-            command.tell(f"There is no code to run in {_described(want)}.")
+            command.tell(f"There is no code to run in {described(want)}.")
             return 0
         if ready.opened.news:
             command.tell(ready.opened.news)
-        showing = _showing(ready.picked, want)
-        outcome = await show(command, showing, ready.opened.kernel, place, interrupts)
+        showing = showing_of(ready.picked, want)
+        outcome = await show(command, showing, ready.opened, place, interrupts)
     if outcome.status is not Status.OK:
         command.tell(_stopped(outcome, showing), Tone.BAD)
     around = Surroundings(file=want.file, gateway=None if place.is_here else place.name)
     return ended(command, outcome, around)
 
 
-async def _open(document: Document, want: Wanted, place: Place, order: Order) -> _Ready:
-    """Join or start the kernel, once it is known what to run: that may decide the language."""
+async def open_for(
+    document: Document,
+    want: Wanted,
+    place: Place,
+    order: Order,
+    *,
+    check: Callable[[Picked], None] = lambda _: None,
+) -> Ready:
+    """Join or start the kernel, once it is known what to run: that may decide the language.
+
+    ``check`` raises where that cannot be.
+    """
     specs = await place.gateway.kernelspecs()
     found = await opening.existing(order, place, want.file)
     kernel = order.kernel if found is None else found.kernel.name
@@ -64,27 +76,31 @@ async def _open(document: Document, want: Wanted, place: Place, order: Order) ->
     language = None if kernel is None else language_of_kernel(specs, kernel)
     picked = pick(document, want, runnable=languages(specs), kernel_language=language)
     if not picked.pieces:
-        return _Ready(picked, None)
+        return Ready(picked, None)
+    check(picked)
     if found is not None:
         opening.check_language(found, order, code=picked.language, kernel=language)
-        return _Ready(picked, await opening.join(place, found, order))
+        return Ready(picked, await opening.join(place, found, order))
     spec = kernelspec_for(specs, kernel=kernel, language=picked.language, where=place.where)
-    return _Ready(picked, await opening.start(place, order, spec, want.file))
+    return Ready(picked, await opening.start(place, order, spec, want.file))
 
 
-def _showing(picked: Picked, want: Wanted) -> Showing:
+def showing_of(picked: Picked, want: Wanted) -> Showing:
+    """What is picked of a file, ready to be shown."""
     return Showing(
         pieces=[
             Beginning(index, piece.code, piece.first_row, piece.last_row)
             for index, piece in enumerate(picked.pieces)
         ],
         file=str(want.file),
+        path=own_session_path(want.file),
         listing=Listing(picked.document, picked.pieces, start=picked.start),
         attachments=want.file.stem,
     )
 
 
-def _described(want: Wanted) -> str:
+def described(want: Wanted) -> str:
+    """What is wanted, in words."""
     if want.cell is not None:
         return f"cell {want.cell} of {want.file}"
     if want.first is None:

@@ -27,6 +27,7 @@ examples:
   kernelway run analysis.py --cell 3         the third cell
   kernelway run analysis.py --on gpu         on a gateway
   kernelway run model.py --session train     in a session that lasts
+  kernelway run model.py --detach            start it there, and go
 
 where the code runs:
   Without --on and --session on a kernel of the command's own, which ends with
@@ -35,6 +36,18 @@ where the code runs:
   and works where the gateway says unless --cwd names a folder there. With
   --session in the session of that name or id, on the gateway of this machine
   (`local`) unless --on names another; where there is none, it is made.
+
+  --detach hands the code over and returns. The code goes on without this
+  terminal, in the file's own session on the gateway of this machine unless
+  --session or --on say where. After a statement that fails the rest is not run;
+  for up to two seconds it waits for that, and tells of it itself.
+  `input()` is an error there: nobody could answer, not even who attaches later.
+  `kernelway attach` and `kernelway log` show what comes of it. With --json it
+  writes one object: {"gateway", "session", "kernel", "statements", "kept"}.
+
+when the connection breaks:
+  It is tried for again for as long as you wait, and the code goes on meanwhile;
+  what it printed comes when the link is back. Ctrl-C twice leaves.
 
 exit status:
   0, or 1 when the code raised, or 130 when Ctrl-C ended it. Ctrl-C once
@@ -47,7 +60,8 @@ _JSON = """\
   {"event": "start", "first_line", "last_line", "code"}
   {"event": "output", "type", ...}     any number; the type is stream, display,
                                        result, error, clear or update, and the
-                                       fields are those of Jupyter's message
+                                       fields are those of Jupyter's message; or
+                                       it is lost: how many messages, and why
   {"event": "reply", "status", "execution_count"}
 and after all of them
   {"event": "end", "status", "ran", "not_run"}     ok, error or interrupted
@@ -73,6 +87,7 @@ def add_run(commands: Subparsers) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     run.add_argument("file", metavar="FILE[:LINE | :FROM-TO]", help="What to run; lines count from 1.")
+    run.add_argument("--detach", action="store_true", help="Hand it over and return at once.")
     run.add_argument("--cell", type=int, metavar="N", help="Run the Nth cell, from 1.")
     session = run.add_mutually_exclusive_group()
     session.add_argument("--session", metavar="NAME_OR_ID", help="Join this session, or make it.")
@@ -131,6 +146,11 @@ def _command(given: argparse.Namespace, environ: Mapping[str, str]) -> Command:
 
 def _run(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     from kernelway.cli.picking import wanted
+
+    if given.detach:
+        from kernelway.cli.detach import detach_file
+
+        return detach_file(_command(given, environ), wanted(given.file, cell=given.cell))
     from kernelway.cli.run import run_file
 
     return run_file(_command(given, environ), wanted(given.file, cell=given.cell))

@@ -9,9 +9,11 @@ from enum import StrEnum
 from kernelway.cli.answering import Answering
 from kernelway.cli.asking import Keyboard
 from kernelway.cli.interrupts import Interrupts
+from kernelway.cli.marks import marking
 from kernelway.cli.show.tracebacks import Origin, located
 from kernelway.cli.show.view import Beginning, View
-from kernelway.client import Execution, Kernel
+from kernelway.client import Execution, Kernel, LinkStatus
+from kernelway.protocol.errors import LinkLost
 from kernelway.protocol.execution import Display, Error, ExecuteReply, InputRequest, Output
 
 
@@ -42,6 +44,8 @@ class Runner:
     interrupts: Interrupts
     keyboard: Keyboard | None
     """Who answers what the code asks; without it the code is told that nobody can."""
+    path: str | None = None
+    """The path that the file's session has, for who reads later what was asked of the kernel."""
 
     async def run(self, pieces: Sequence[Beginning]) -> Outcome:
         """Run the pieces; raises what the client raises where the kernel or the way to it ends."""
@@ -56,7 +60,9 @@ class Runner:
 
     async def _run(self, piece: Beginning, origin: Origin, origins: dict[int, Origin]) -> Error | None:
         """Run one piece; the error that it ended with."""
-        execution = self.kernel.execute(piece.code, allow_stdin=self.keyboard is not None)
+        execution = self.kernel.execute(
+            piece.code, allow_stdin=self.keyboard is not None, metadata=marking(piece, self.path)
+        )
         self.view.begin(piece)
         reply: ExecuteReply | None = None
         try:
@@ -91,6 +97,9 @@ class Runner:
         return error
 
     async def _interrupt(self) -> None:
+        link = self.kernel.link
+        if link.status is LinkStatus.RECONNECTING:
+            raise LinkLost(f"its kernel cannot be reached since {link.since.astimezone():%H:%M:%S}.")
         self.view.note("Interrupting … Ctrl-C again leaves.")
         await self.kernel.interrupt()
 

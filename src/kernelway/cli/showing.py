@@ -13,10 +13,10 @@ from kernelway import logs
 from kernelway.cli.asking import keyboard_of
 from kernelway.cli.hints import Surroundings, hint
 from kernelway.cli.interrupts import Interrupts, Left
-from kernelway.cli.loop import run_loop
 from kernelway.cli.main import FAILED, INTERRUPTED
-from kernelway.cli.opening import Order
+from kernelway.cli.opening import Opened, Order, attach_command
 from kernelway.cli.places import Place
+from kernelway.cli.reconnecting import Linked, Reconnecting, telling
 from kernelway.cli.running import Outcome, Runner, Status
 from kernelway.cli.sentences import fitted
 from kernelway.cli.show.json_lines import JsonView
@@ -29,8 +29,8 @@ from kernelway.cli.show.plain import PlainView
 from kernelway.cli.show.terminal import terminal_of
 from kernelway.cli.show.view import Beginning, View
 from kernelway.cli.show.writer import Writer
-from kernelway.client import Kernel
 from kernelway.settings import LogFormat, LogLevel
+from kernelway.transport.loop import run_loop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +47,10 @@ class Command:
         text = fitted(text, sys.stderr)
         print(Paint(colours=terminal.colours)(text, tone), file=sys.stderr, flush=True)
 
+    def telling(self, linked: Linked, where: str, view: View | None) -> Reconnecting:
+        """Tell of a link while the context is open."""
+        return telling(linked, where, view, sys.stderr, terminal_of(sys.stderr, self.environ))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Showing:
@@ -55,6 +59,8 @@ class Showing:
     pieces: Sequence[Beginning]
     file: str
     listing: Listing | None = None
+    path: str | None = None
+    """The path that the file's session has."""
     attachments: str
     """What the names of files begin with that outputs are kept in."""
 
@@ -75,24 +81,33 @@ def in_loop(work: Callable[[Interrupts], Coroutine[Any, Any, int]]) -> int:
 
 
 async def show(
-    command: Command, showing: Showing, kernel: Kernel, place: Place, interrupts: Interrupts
+    command: Command, showing: Showing, opened: Opened, place: Place, interrupts: Interrupts
 ) -> Outcome:
     """Run the code and show it."""
     # What is asked would go to where the output goes, where nobody would see it.
     is_seen = not command.as_json and terminal_of(sys.stdout, command.environ).moves
     keyboard = keyboard_of(sys.stdin) if is_seen else None
     try:
-        async with _view(command, showing) as view:
+        async with (
+            _view(command, showing) as view,
+            command.telling(opened.kernel, place.name or "the kernel", view),
+        ):
             runner = Runner(
-                kernel=kernel, view=view, file=showing.file, interrupts=interrupts, keyboard=keyboard
+                kernel=opened.kernel,
+                view=view,
+                file=showing.file,
+                interrupts=interrupts,
+                keyboard=keyboard,
+                path=showing.path,
             )
             outcome = await runner.run(showing.pieces)
             if isinstance(view, JsonView):
                 view.finish(status=outcome.status, ran=outcome.ran, not_run=len(showing.pieces) - outcome.ran)
             return outcome
     except asyncio.CancelledError:
-        if not place.is_private:
-            command.tell(f"Left. The kernel {place.where} goes on.")
+        if opened.name is not None and place.name is not None:
+            back = attach_command(opened.name, place.name)
+            command.tell(f"Left. The kernel on {place.name} goes on: `{back}` comes back to it.")
         raise
 
 

@@ -121,6 +121,16 @@ def ago(timestamp: str, now: datetime) -> str:
     return ""
 
 
+def size(count: int) -> str:
+    """So many bytes, as people say it."""
+    amount = float(count)
+    for unit in ("B", "KiB", "MiB"):
+        if amount < 1024:
+            return f"{amount:.0f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} GiB"
+
+
 def short_ids(ids: Sequence[str], *, least: int = 8) -> dict[str, str]:
     """The beginning of each id that tells it from the others."""
     distinct = set(ids)

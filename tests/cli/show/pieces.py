@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kernelway.cli.show.listing import Listing
 from kernelway.cli.show.view import Beginning
-from kernelway.protocol.execution import Display, Error, ExecuteReply, Result, Stream
+from kernelway.protocol.execution import Display, Error, ExecuteReply, Lost, Result, Stream
 from kernelway.source import Document, chunks
 
 OK = ExecuteReply("ok", 1, {})
@@ -24,6 +24,10 @@ def display(text: str, display_id: str | None = None) -> Display:
 
 
 ERROR = Error("ValueError", "no", ["Traceback (most recent call last)", "hello.py:1", "ValueError: no"])
+
+
+LOST = Lost(1234, "The disk was full.")
+LOST_TEXT = "1,234 messages are no longer kept: The disk was full."
 
 
 def listed(text: str) -> tuple[Listing, list[Beginning]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 
-from tests.cli.show.pieces import ERROR, OK, display, listed, out, result
+from tests.cli.show.pieces import ERROR, LOST, OK, display, listed, out, result
 
 from kernelway.cli.show.json_lines import JsonView
 from kernelway.cli.show.writer import Writer
@@ -21,6 +21,7 @@ async def test_every_event_is_a_line() -> None:
         for output in (
             *(out("a\n"), result("1"), display("d", "id"), ERROR, Clear(wait=True)),
             Update("id", {"text/plain": "e"}, {}),
+            LOST,
         ):
             await view.receive(output)
         view.note("A sentence.")
@@ -59,6 +60,7 @@ async def test_every_event_is_a_line() -> None:
             "data": {"text/plain": "e"},
             "metadata": {},
         },
+        {"event": "output", "type": "lost", "messages": 1234, "reason": "The disk was full."},
         {"event": "note", "text": "A sentence."},
         {"event": "reply", "status": "ok", "execution_count": 1},
         {"event": "end", "status": "ok", "ran": 1, "not_run": 0},

@@ -8,9 +8,9 @@ import pytest
 from tests.cli.show.pieces import ERROR, display, out, result
 
 from kernelway.cli.show.layout import Entries, Layout
-from kernelway.cli.show.listing import Row, RowKind
 from kernelway.cli.show.paint import Paint, Tone
 from kernelway.cli.show.pictures import AttachmentFolder
+from kernelway.cli.show.row import Row, RowKind
 from kernelway.cli.show.transcript import Bundle, Transcript
 from kernelway.protocol.execution import Error, Output
 from kernelway.source.terminal import plain

@@ -12,11 +12,12 @@ import struct
 import termios
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.cli.screen import Screen
-from tests.cli.show.pieces import ERROR, FAILED, OK, display, listed, out, result
+from tests.cli.show.pieces import ERROR, FAILED, LOST, LOST_TEXT, OK, display, listed, out, result
 from tests.cli.show.test_pictures import png
 
 from kernelway.cli.show.live import LiveView
@@ -334,3 +335,52 @@ async def test_a_run_that_is_left_while_the_person_types() -> None:
         show.view.ask("Name? ")
         show.view.end(None)
         assert await show.lines() == ["f()    […]", "  │ Name?"]
+
+
+async def test_what_is_lost_stands_where_it_was() -> None:
+    async with showing("f()", columns=80) as shown:
+        await shown.piece(0, out("a\n"), LOST, out("b\n"))
+        assert await shown.lines() == ["f()", "  │ a", f"  │ ⋯ {LOST_TEXT}", "  │ b"]
+
+
+async def test_a_standing_row_stays_below_everything_until_it_is_taken_back() -> None:
+    async with showing("f()\ng()") as shown:
+        shown.view.stand("Reconnecting.")
+        assert await shown.lines() == ["Reconnecting."]
+        await shown.piece(0, out("a\nb\n"))
+        shown.view.begin(shown.pieces[1])
+        await shown.view.receive(out("c\n"))
+        await shown.until_text("  │ c")
+        assert await shown.lines() == ["f()", "  │ a", "  │ b", "g()", "  │ c", "Reconnecting."]
+        shown.view.stand("")
+        shown.view.end(OK)
+        assert await shown.lines() == ["f()", "  │ a", "  │ b", "g()    [c]"]
+
+
+async def test_a_long_standing_row_is_broken_between_words() -> None:
+    async with showing("f()", columns=20) as shown:
+        shown.view.stand("It cannot be reached since 12:31.")
+        assert await shown.lines() == ["It cannot be reached", "since 12:31."]
+
+
+async def test_a_sentence_between_pieces_stays() -> None:
+    async with showing("f()\ng()") as shown:
+        shown.view.stand("Reconnecting.")
+        await shown.piece(0, result("1"))
+        shown.view.aside("── It was restarted. ──")
+        assert await shown.lines() == ["f()    [1]", "── It was restarted. ──", "Reconnecting."]
+        shown.view.stand("")
+        await shown.piece(1, result("2"))
+        assert await shown.lines() == ["f()    [1]", "── It was restarted. ──", "g()    [2]"]
+
+
+async def test_what_is_printed_while_nothing_runs_has_no_spinner() -> None:
+    async with showing("f()") as shown:
+        shown.view.begin(replace(shown.pieces[0], runs=False))
+        await shown.view.receive(out("tick\n"))
+        await shown.until_text("[tick]")
+        await shown.view.receive(out("tock\n"))
+        await shown.until_text("  │ tock")
+        assert await shown.lines() == ["f()", "  │ tick", "  │ tock"]
+        shown.view.end(OK)
+        assert await shown.lines() == ["f()", "  │ tick", "  │ tock"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
-from tests.cli.show.pieces import ERROR, OK, display, listed, out, result
+from tests.cli.show.pieces import ERROR, LOST, LOST_TEXT, OK, display, listed, out, result
 
 from kernelway.cli.show.passing import PassingView
 from kernelway.cli.show.pictures import AttachmentFolder
@@ -38,3 +38,11 @@ async def test_outputs_go_where_a_program_would_write_them(
             await view.receive(output)
         view.end(OK)
     assert (written.getvalue(), errors.getvalue()) == (stdout, stderr)
+
+
+async def test_what_is_lost_does_not_get_into_the_output() -> None:
+    written, errors, notes = io.StringIO(), io.StringIO(), io.StringIO()
+    async with Writer(written) as to_stdout, Writer(errors) as to_stderr:
+        view = PassingView(to_stdout, to_stderr, AttachmentFolder("x"), notes=notes)
+        await view.receive(LOST)
+    assert (written.getvalue(), notes.getvalue()) == ("", LOST_TEXT + "\n")

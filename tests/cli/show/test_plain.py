@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
-from tests.cli.show.pieces import ERROR, FAILED, OK, display, listed, out, result
+from tests.cli.show.pieces import ERROR, FAILED, LOST, LOST_TEXT, OK, display, listed, out, result
 
 from kernelway.cli.show.pictures import AttachmentFolder
 from kernelway.cli.show.plain import PlainView
@@ -51,6 +51,8 @@ async def run(source: str, *outputs: list[Output], reply: ExecuteReply | None = 
         ([out("a\n"), Error("E", "v")], "f()    [✗ E: v]\n  │ a\n  │ E: v\n"),
         ([out("a\nb\n"), Error("E", "v")], "f()\n  │ a\n  │ b\n  │ E: v\n"),
         ([Error("", "exit status 1")], "f()    [✗ exit status 1]\n"),
+        ([LOST], f"f()\n  │ ⋯ {LOST_TEXT}\n"),
+        ([out("a\n"), LOST, out("b\n")], f"f()\n  │ a\n  │ ⋯ {LOST_TEXT}\n  │ b\n"),
     ],
 )
 async def test_outputs_become_text(outputs: list[Output], written: str) -> None:
@@ -99,3 +101,15 @@ async def test_sentences_of_our_own_do_not_get_into_the_text() -> None:
         view.note("Interrupting.")
         view.end(OK)
     assert (stream.getvalue(), notes.getvalue()) == ("f()    [✓]\n", "Interrupting.\n")
+
+
+async def test_a_sentence_between_pieces_stays() -> None:
+    listing, pieces = listed("f()\ng()")
+    stream = io.StringIO()
+    async with Writer(stream) as writer:
+        view = PlainView(writer, AttachmentFolder("x"), listing, notes=io.StringIO())
+        for piece in pieces:
+            view.begin(piece)
+            view.end(OK)
+            view.aside("── It was restarted. ──")
+    assert stream.getvalue() == "f()    [✓]\n── It was restarted. ──\ng()    [✓]\n── It was restarted. ──\n"

@@ -7,12 +7,14 @@
     {"event": "output", "type": "error", "name": "…", "value": "…", "traceback": ["…"]}
     {"event": "output", "type": "clear", "wait": false}
     {"event": "output", "type": "update", "display_id": "…", "data": {…}, "metadata": {…}}
+    {"event": "output", "type": "lost", "messages": 1234, "reason": "…"}
     {"event": "reply", "status": "ok", "execution_count": 1}
     {"event": "note", "text": "…"}
     {"event": "end", "status": "ok", "ran": 5, "not_run": 0}
 
 Lines count from 1. ``data`` maps mime types to data as in the messaging specification, binary ones in base64.
-The status of a reply is what the kernel says, that of the end is ``ok``, ``error`` or ``interrupted``.
+Of ``lost`` messages the number is null where nobody knows it. The status of a reply is what the kernel says,
+that of the end is ``ok``, ``error`` or ``interrupted``.
 """
 
 from __future__ import annotations

@@ -6,15 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from kernelway.cli.show.listing import Row, RowKind
 from kernelway.cli.show.paint import Paint, Tone
 from kernelway.cli.show.pictures import AttachmentFolder
 from kernelway.cli.show.representation import Attachment, represent
+from kernelway.cli.show.row import Row, RowKind
 from kernelway.cli.show.terminal import PIPE_COLUMNS
 from kernelway.cli.show.tracebacks import lines_of, text_of
-from kernelway.cli.show.transcript import Bundle, Entry, StreamText, Transcript
+from kernelway.cli.show.transcript import Bundle, Entry, StreamText, Transcript, text_of_lost
 from kernelway.cli.show.wrapping import folded, safe
-from kernelway.protocol.execution import Error
+from kernelway.protocol.execution import Error, Lost
 from kernelway.source import Look, Shown, ShownKind, beside, look
 from kernelway.source.terminal import clipped, plain, width, without_tabs
 
@@ -88,6 +88,8 @@ class Entries:
             return entry.all_lines()
         if isinstance(entry, Error):
             return list(lines_of(entry))
+        if isinstance(entry, Lost):
+            return [f"⋯ {text_of_lost(entry)}"]
         return self.text(entry).rstrip("\n").split("\n")
 
     def text(self, bundle: Bundle) -> str:
@@ -108,12 +110,12 @@ class Entries:
             seen = look([shown], room=room)
             alone = not error.traceback and len(transcript.entries) == 1
             return Look(seen.mark) if alone and seen.mark == look([shown], room=10**6).mark else seen
-        if transcript.was_taken or len(transcript.entries) > 1:
+        if not transcript.is_whole or len(transcript.entries) > 1:
             return Look(None, below=(_SOMETHING,))
         return look((self._shown(entry) for entry in transcript.entries), room=room)
 
     def _shown(self, entry: Entry) -> Shown:
-        assert not isinstance(entry, Error)
+        assert not isinstance(entry, Error | Lost)
         if isinstance(entry, StreamText):
             # Two lines are as good as any more: they go below.
             return Shown(ShownKind.STREAM, "\n".join(entry.all_lines()[:3]))
@@ -124,6 +126,13 @@ class Entries:
         path = self._folder.keep(attachment)
         link = path.as_uri()
         return f"[{attachment.name}] {link if self._layout.links else path}"
+
+
+def tone_of(seen: Look, transcript: Transcript) -> Tone:
+    """What stands beside the code, as good or bad."""
+    if transcript.error is not None:
+        return Tone.BAD
+    return Tone.GOOD if seen.mark == "[✓]" else Tone.VALUE
 
 
 _SOMETHING: Final = Shown(ShownKind.STREAM, "\n")

@@ -7,37 +7,16 @@ stay, and one blank row for several. Of what is long only the beginning and the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import Enum
 from typing import Final
 
+from kernelway.cli.show.row import Row, RowKind, shortened
 from kernelway.source import Chunk, Document, result_column
 from kernelway.source.languages import MARKDOWN
 from kernelway.source.terminal import width, without_tabs
-from kernelway.source.text import is_blank, leading_space
+from kernelway.source.text import is_blank
 
-_LONGEST: Final = 12
-"""Rows of one piece, or of comments in a row, that are shown whole."""
-_HEAD: Final = 6
 _WIDEST: Final = 60
 """The column that no result has to stand behind, however long the lines are."""
-
-
-class RowKind(Enum):
-    """What a row of a listing is."""
-
-    CODE = "code"
-    ASIDE = "aside"
-    """A comment, a cell marker, or a word on rows that are left out."""
-    BLANK = "blank"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row to show, without its line end."""
-
-    text: str
-    kind: RowKind = RowKind.CODE
 
 
 class Listing:
@@ -47,9 +26,15 @@ class Listing:
         self._document = document
         self._pieces = pieces
         self._start = start
+        self._columns: dict[int, int] = {}
 
     def column(self, columns: int) -> int:
         """The column for results where so many columns can be seen."""
+        if columns not in self._columns:
+            self._columns[columns] = self._column(columns)
+        return self._columns[columns]
+
+    def _column(self, columns: int) -> int:
         cap = min(_WIDEST, columns * 3 // 5)
         beside = [self._document.lines[piece.result_row] for piece in self._pieces]
         # A line that is longer has its result behind it, and must not push away those of all others.
@@ -68,19 +53,9 @@ class Listing:
                 rows.append(Row(line, RowKind.ASIDE))
             elif (rows or index) and not (rows and rows[-1].kind is RowKind.BLANK):
                 rows.append(Row("", RowKind.BLANK))
-        return _shortened(rows)
+        return shortened(rows)
 
     def code(self, index: int) -> list[Row]:
         """The rows of a piece up to the one that has the result beside it."""
         piece = self._pieces[index]
-        return _shortened(
-            [Row(line) for line in self._document.lines[piece.first_row : piece.result_row + 1]]
-        )
-
-
-def _shortened(rows: list[Row]) -> list[Row]:
-    if len(rows) <= _LONGEST:
-        return rows
-    indent = leading_space(rows[_HEAD - 1].text)
-    left_out = Row(f"{indent}⋮ {len(rows) - _HEAD - 1} more lines", RowKind.ASIDE)
-    return [*rows[:_HEAD], left_out, rows[-1]]
+        return shortened([Row(line) for line in self._document.lines[piece.first_row : piece.result_row + 1]])

@@ -10,21 +10,22 @@ import asyncio
 import os
 from typing import Final
 
-from kernelway.cli.show.layout import GUTTER, Entries, Layout
-from kernelway.cli.show.listing import Listing, Row
+from kernelway.cli.sentences import wrapped
+from kernelway.cli.show.layout import GUTTER, Entries, Layout, tone_of
 from kernelway.cli.show.paint import Paint, Tone
 from kernelway.cli.show.pictures import AttachmentFolder, drawn
 from kernelway.cli.show.region import Region
 from kernelway.cli.show.remaining import Remaining
 from kernelway.cli.show.representation import Attachment, represent
+from kernelway.cli.show.row import Row, RowKind
 from kernelway.cli.show.spinner import TURN, spinner
 from kernelway.cli.show.terminal import PictureProtocol, Terminal
-from kernelway.cli.show.transcript import Bundle, Entry, StreamText, Transcript
-from kernelway.cli.show.view import LEFT, Beginning
+from kernelway.cli.show.transcript import Bundle, Entry, StreamText
+from kernelway.cli.show.view import LEFT, Beginning, Source
 from kernelway.cli.show.writer import Writer
-from kernelway.protocol.execution import Error, ExecuteReply, Output
+from kernelway.protocol.execution import Error, ExecuteReply, Lost, Output
 from kernelway.source import Look
-from kernelway.source.terminal import plain, width
+from kernelway.source.terminal import clipped, plain, width
 
 _FRAME: Final = 0.04
 """Seconds in which outputs are gathered before they are drawn."""
@@ -39,7 +40,7 @@ class LiveView:
     """
 
     def __init__(
-        self, terminal: Terminal, writer: Writer, folder: AttachmentFolder, *, listing: Listing | None = None
+        self, terminal: Terminal, writer: Writer, folder: AttachmentFolder, *, listing: Source | None = None
     ) -> None:
         self._terminal = terminal
         self._writer = writer
@@ -51,6 +52,7 @@ class LiveView:
         self._head: Row | None = None
         """The row of code with the result beside it, while it can be changed."""
         self._note = ""
+        self._standing = ""
         self._asks = False
         self._began = 0.0
         self._runs = False
@@ -65,15 +67,17 @@ class LiveView:
         self._remaining = Remaining(self._rows)
         self._note = ""
         self._was_left = False
-        self._began, self._runs = asyncio.get_running_loop().time(), True
+        self._began, self._runs = asyncio.get_running_loop().time(), piece.runs
         self._measure()
         if self._listing is not None:
+            self._column = self._listing.column(self._columns)
             *code, self._head = self._listing.code(piece.index)
             rows = [self._layout.source(row) for row in (*self._listing.above(piece.index), *code)]
             self._writer.write(self._region.draw(rows))
             self._region.release()
         self._draw()
-        self._turn()
+        if piece.runs:
+            self._turn()
 
     async def receive(self, output: Output) -> None:
         """Take an output, and draw it with those that come within the same moment."""
@@ -88,9 +92,12 @@ class LiveView:
             self._skip_answer()
         self._runs, self._was_left, self._note = False, reply is None, ""
         self._stop()
+        standing, self._standing = self._standing, ""
         self._draw()
         self._region.release()
         self._head = None
+        self._remaining = Remaining(self._rows)
+        self.stand(standing)
 
     def ask(self, prompt: str) -> None:
         """Put the prompt behind what the code printed, and the cursor behind the prompt."""
@@ -114,6 +121,17 @@ class LiveView:
     def note(self, text: str) -> None:
         """Show a sentence below the outputs, until the code ends."""
         self._note = text
+        self._draw()
+
+    def aside(self, text: str) -> None:
+        """Write a sentence of our own between pieces of code, for good."""
+        self._writer.write(self._region.draw([self._layout.source(Row(text, RowKind.ASIDE))]))
+        self._region.release()
+        self._draw()
+
+    def stand(self, text: str) -> None:
+        """Keep a row below everything, whatever runs, until another text takes its place; none ends it."""
+        self._standing = text
         self._draw()
 
     def _measure(self) -> None:
@@ -166,7 +184,7 @@ class LiveView:
         body = self._remaining.rows() if self._below(seen) else []
         if self._asks and not self._last_line():
             body += self._layout.output([""])
-        foot = [self._paint(self._note, Tone.WARNING)] if self._note else []
+        foot = [self._paint(row, Tone.WARNING) for row in _foot((self._note, self._standing), self._columns)]
         scrolls = 1 + len(body) + len(foot) >= self._most_rows
         if self._head is None or (self._runs and scrolls):
             # A spinner that scrolled away would turn no more.
@@ -188,7 +206,7 @@ class LiveView:
         elif self._was_left:
             mark, tone = LEFT, Tone.QUIET
         else:
-            mark, tone = seen.mark or "", _tone(seen, self._remaining.transcript)
+            mark, tone = seen.mark or "", tone_of(seen, self._remaining.transcript)
         if not mark:
             return self._layout.source(head)
         return self._layout.beside(head, mark, tone, self._column)
@@ -198,7 +216,7 @@ class LiveView:
         return spinner(seconds) if self._runs and seconds > _CALM else ""
 
     def _rows(self, entry: Entry) -> list[str]:
-        tone = Tone.BAD if isinstance(entry, Error) else Tone.QUIET
+        tone = Tone.BAD if isinstance(entry, Error | Lost) else Tone.QUIET
         return self._layout.output(self._entries.lines(entry), tone)
 
     def _draw_pictures(self) -> None:
@@ -244,7 +262,7 @@ class LiveView:
         return max(width(plain(rows[-1])), len(GUTTER) if self._layout.gutter else 0)
 
 
-def _tone(seen: Look, transcript: Transcript) -> Tone:
-    if transcript.error is not None:
-        return Tone.BAD
-    return Tone.GOOD if seen.mark == "[✓]" else Tone.VALUE
+def _foot(sentences: tuple[str, ...], columns: int) -> list[str]:
+    """The rows of our own sentences."""
+    text = "\n".join(filter(None, sentences))
+    return [clipped(row, columns) for row in wrapped(text, columns).splitlines()]

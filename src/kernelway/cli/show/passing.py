@@ -7,10 +7,10 @@ from typing import TextIO
 from kernelway.cli.show.layout import Entries, Layout
 from kernelway.cli.show.paint import Paint
 from kernelway.cli.show.pictures import AttachmentFolder
-from kernelway.cli.show.transcript import Transcript
+from kernelway.cli.show.transcript import Transcript, text_of_lost
 from kernelway.cli.show.view import Beginning
 from kernelway.cli.show.writer import Writer
-from kernelway.protocol.execution import Clear, Error, ExecuteReply, Output, Stream
+from kernelway.protocol.execution import Clear, Error, ExecuteReply, Lost, Output, Stream
 
 
 class PassingView:
@@ -34,6 +34,8 @@ class PassingView:
             case Clear():
                 # What is written stays.
                 pass
+            case Lost():
+                self.note(text_of_lost(output))
             case _:
                 self._write_entry(output)
         await self._stdout.drain()

@@ -8,25 +8,33 @@ from __future__ import annotations
 
 from typing import TextIO
 
-from kernelway.cli.show.layout import Entries, Layout
-from kernelway.cli.show.listing import Listing, Row
+from kernelway.cli.show.layout import Entries, Layout, tone_of
 from kernelway.cli.show.paint import Paint, Tone
 from kernelway.cli.show.pictures import AttachmentFolder
+from kernelway.cli.show.row import Row, RowKind
 from kernelway.cli.show.transcript import Bundle, Entry, StreamText, Transcript
-from kernelway.cli.show.view import LEFT, Beginning
+from kernelway.cli.show.view import LEFT, Beginning, Source
 from kernelway.cli.show.writer import Writer
-from kernelway.protocol.execution import Error, ExecuteReply, Output
+from kernelway.protocol.execution import Error, ExecuteReply, Lost, Output
 
 
 class PlainView:
     """Writes a run as text; what cannot be taken back, such as a cleared output, stays."""
 
-    def __init__(self, writer: Writer, folder: AttachmentFolder, listing: Listing, *, notes: TextIO) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        folder: AttachmentFolder,
+        listing: Source,
+        *,
+        notes: TextIO,
+        colours: bool = False,
+    ) -> None:
         self._writer = writer
         self._listing = listing
-        self._layout = Layout(paint=Paint(colours=False), columns=None)
+        self._layout = Layout(paint=Paint(colours=colours), columns=None)
         self._entries = Entries(folder, self._layout)
-        self._column = listing.column(self._layout.width)
+        self._column = 0
         self._notes = notes
         self._transcript = Transcript()
         self._head: Row | None = None
@@ -35,6 +43,7 @@ class PlainView:
     def begin(self, piece: Beginning) -> None:
         """Write the code, but for the row that has the result beside it."""
         self._transcript = Transcript()
+        self._column = self._listing.column(self._layout.width)
         *code, self._head = self._listing.code(piece.index)
         self._write([self._layout.source(row) for row in (*self._listing.above(piece.index), *code)])
 
@@ -53,7 +62,8 @@ class PlainView:
             room = self._layout.room(self._head, self._column)
             seen = self._entries.look(self._transcript, room)
             if seen.mark is not None:
-                self._write([self._layout.beside(self._head, seen.mark, Tone.VALUE, self._column)])
+                tone = tone_of(seen, self._transcript)
+                self._write([self._layout.beside(self._head, seen.mark, tone, self._column)])
                 self._head = None
                 if not seen.below:
                     return
@@ -68,6 +78,10 @@ class PlainView:
     def note(self, text: str) -> None:
         """Write it where errors go."""
         print(text, file=self._notes, flush=True)
+
+    def aside(self, text: str) -> None:
+        """Write it among the code."""
+        self._write([self._layout.source(Row(text, RowKind.ASIDE))])
 
     def _advance(self, *, ended: bool) -> None:
         if self._head is not None:
@@ -94,7 +108,7 @@ class PlainView:
     @staticmethod
     def _is_final(entry: Entry) -> bool:
         """Whether the last entry can be written: text may go on, and what has an id may be updated."""
-        return isinstance(entry, Error) or (isinstance(entry, Bundle) and entry.display_id is None)
+        return isinstance(entry, Error | Lost) or (isinstance(entry, Bundle) and entry.display_id is None)
 
     def _write(self, rows: list[str]) -> None:
         self._writer.write("".join(f"{row}\n" for row in rows))

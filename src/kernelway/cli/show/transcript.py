@@ -16,12 +16,14 @@ from kernelway.protocol.execution import (
     Clear,
     Display,
     Error,
+    Lost,
     MimeBundle,
     Output,
     Result,
     Stream,
     Update,
 )
+from kernelway.protocol.link_framing import Hole
 from kernelway.source.terminal import overwritten
 
 _LONGEST_LINE: Final = 1 << 20
@@ -72,7 +74,7 @@ class Bundle:
     """What it comes to in words, once somebody has worked that out."""
 
 
-Entry: TypeAlias = StreamText | Bundle | Error
+Entry: TypeAlias = StreamText | Bundle | Error | Lost
 
 
 class Transcript:
@@ -104,7 +106,7 @@ class Transcript:
                 self.entries.append(Bundle(data, metadata, display_id, is_result=True))
             case Update():
                 self._update(output)
-            case Error():
+            case Error() | Lost():
                 self.entries.append(output)
 
     def write(self, text: str) -> None:
@@ -114,6 +116,11 @@ class Transcript:
         stream = self.entries[-1]
         assert isinstance(stream, StreamText)
         stream.write(text)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything is here that the code has shown."""
+        return not self.was_taken and not any(isinstance(entry, Lost) for entry in self.entries)
 
     @property
     def error(self) -> Error | None:
@@ -138,3 +145,12 @@ def _shortened(tail: str) -> str:
     if "\r" not in before:
         return tail
     return overwritten(before) + returned + rest
+
+
+def text_of_lost(lost: Lost | Hole) -> str:
+    """What is missing, in a sentence."""
+    reason = lost.reason.strip() or "nobody knows why."
+    if lost.messages is None:
+        return f"Messages are no longer kept: {reason}"
+    one = lost.messages == 1
+    return f"{lost.messages:,} {'message is' if one else 'messages are'} no longer kept: {reason}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from kernelway.cli.show.row import Row
 from kernelway.protocol.execution import ExecuteReply, Output
 
 LEFT: Final = "[…]"
@@ -19,6 +20,21 @@ class Beginning:
     code: str
     first_row: int
     last_row: int
+    runs: bool = True
+    """Whether it is under way now; what a thread prints after its code has ended belongs to none that is."""
+
+
+class Source(Protocol):
+    """The code that a run shows, by the number of each piece."""
+
+    def column(self, columns: int) -> int:
+        """The column for results where so many columns can be seen."""
+
+    def above(self, index: int) -> list[Row]:
+        """What stands between a piece and the one above."""
+
+    def code(self, index: int) -> list[Row]:
+        """The rows of a piece up to the one that has the result beside it; one at least."""
 
 
 class View(Protocol):
@@ -44,3 +60,10 @@ class View(Protocol):
 
     def note(self, text: str) -> None:
         """Show a sentence of our own while the code runs."""
+
+
+class HistoryView(View, Protocol):
+    """A view that shows what others run, too."""
+
+    def aside(self, text: str) -> None:
+        """Write a sentence of our own between pieces of code, for good."""
