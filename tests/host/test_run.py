@@ -91,7 +91,7 @@ def test_neither_an_order_nor_surroundings_tell_variables_when_they_are_printed(
 
 async def test_a_requests_variables_are_in_no_file(runs: Runs) -> None:
     secret = uuid.uuid4().hex
-    await runs.ready(env={"PASSWORD": secret})
+    await runs.ready(env={"PASSWORD": secret, "JPY_SESSION_NAME": secret})
     files = [path for path in runs.surroundings.folder.rglob("*") if path.is_file()]
     assert files
     assert not any(secret.encode() in path.read_bytes() for path in files)

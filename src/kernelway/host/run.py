@@ -91,7 +91,7 @@ class KernelRun:
         self._surroundings = surroundings
         self._folder = surroundings.folder / f"{order.kernel_id[:8]}-{number}"
         transport = _transport(spec)
-        self._launcher = AsyncKernelManager(
+        self._launcher = _Launcher(
             kernel_id=order.kernel_id,
             kernel_name=order.spec_name,
             kernel_spec_manager=_Found(spec),
@@ -280,6 +280,14 @@ class KernelRun:
             log.exception("Kernel %s: waiting for its end failed.", self._order.kernel_id)
             return False
         return True
+
+
+class _Launcher(AsyncKernelManager):
+    """Writes nothing of a request's environment to disk: upstream would write one variable of it."""
+
+    def write_connection_file(self, **_: object) -> None:
+        """Write where the kernel is to listen, and its key."""
+        super().write_connection_file()
 
 
 class _Found(KernelSpecManager):
