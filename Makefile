@@ -54,6 +54,11 @@ check: .venv/test.stamp ## Lint and type-check.
 bench: .venv/test.stamp ## Measure beside jupyter_server, kernel_gateway and bare ZeroMQ (ONLY=stream,start).
 	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
 
+.PHONY: faults
+faults: .venv/test.stamp ## Break links, gateways, hosts and disks at length, and print what that cost (as root: all of it).
+	@tests/install-debian-packages
+	@$(BIN)/python -m pytest tests/faults --long
+
 .PHONY: lock
 lock: ## Pin the dependencies anew (needs uv).
 	uv pip compile --quiet --upgrade --generate-hashes --no-header --universal --python-version 3.11 \

@@ -66,7 +66,7 @@ async def test_an_ended_kernel_is_listed_and_not_found(specs: Specs, tmp_path: P
         assert (listed[1].name, listed[1].reason) == ("small", "It was shut down.")
         assert listed[1].started < listed[1].ended
         assert await host.kernels() == []
-        expected = f"{kernel_id} ended at {listed[1].ended}. It was shut down."
+        expected = f"kernel ended at {listed[1].ended}. It was shut down."
         for method in (host.kernel, host.interrupt_kernel, host.restart_kernel, host.shutdown_kernel):
             with pytest.raises(NotFound) as missing:
                 await method(kernel_id)

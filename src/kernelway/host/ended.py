@@ -23,7 +23,8 @@ async def join_ended(journal: Journal, kernel: EndedKernel, joining: Joining) ->
 
 def told_end(kernel: EndedKernel) -> str:
     """When and why a kernel ended, in sentences."""
-    return f"The kernel {kernel.id} ended at {kernel.ended}. {kernel.reason}"
+    # Without the id, which fills a third of what a close frame can hold; whoever asked knows it.
+    return f"The kernel ended at {kernel.ended}. {kernel.reason}"
 
 
 class EndedChannels:
