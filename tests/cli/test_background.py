@@ -174,15 +174,3 @@ def test_one_that_is_gone_is_no_gateway_any_more(folders: Path, runtime: Path) -
         one.announce(Serving(gone, "http://gone/", "1"))
         with pytest.raises(NotFound):
             find(runtime)
-
-
-def test_one_of_a_version_that_cannot_is_not_replaced(
-    folders: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, runtime: Path
-) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
-    with StateFolder(folders / "8888") as one:
-        announced(one, "http://one:8888/")
-        assert main(["serve", "--replace", "--port", "8888"]) == 1
-    assert "version 1, cannot be replaced: stop it, and start it anew" in " ".join(
-        capsys.readouterr().err.split()
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -11,67 +10,22 @@ import stat
 import subprocess
 import sys
 import sysconfig
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 from tests.cli.conftest import Home
-from tests.cli.console import KERNELWAY, console, kernelway
-from tests.support.certificates import Authority
-from tests.support.processes import Process
+from tests.cli.console import console, kernelway
+from tests.cli.serving import ENDS_WITHIN, Gateway, child_of, serving
 
-from kernelway import __version__
 from kernelway.cli.main import main
 from kernelway.host.processes import ProcessIdentity
 from kernelway.host.state import Serving, StateFolder
 
 DEADLINE = 30.0
-
-ENDS_WITHIN = 15.0
-"""Seconds for a gateway and its kernels to end, also while the machine is busy."""
-
-
-@dataclass(frozen=True, slots=True)
-class Gateway:
-    """A running gateway; ``url`` is what it printed."""
-
-    process: Process
-    url: str
-
-    def call(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        base, _, query = self.url.partition("?")
-        data = None if body is None else json.dumps(body).encode()
-        with urllib.request.urlopen(f"{base}{path}?{query}", data, timeout=DEADLINE) as answer:
-            return json.load(answer)
-
-    def start_kernel(self) -> str:
-        kernel_id: str = self.call("api/kernels", {})["id"]
-        return kernel_id
-
-    def end(self, number: int = signal.SIGTERM) -> float:
-        """Send the signal, and wait for the end; how many seconds it took."""
-        began = time.monotonic()
-        os.kill(self.process.pid, number)
-        psutil.Process(self.process.pid).wait(ENDS_WITHIN)
-        return time.monotonic() - began
-
-
-@contextmanager
-def serving(
-    home: Home, *flags: str, program: tuple[str, ...] = KERNELWAY, **variables: str
-) -> Iterator[Gateway]:
-    command = [*program, "serve", "--state-dir", "state", "--kernel-shutdown-wait", "2", *flags]
-    environ = {**home.environ, **variables}
-    with Process(command, ready="Ctrl-C stops it", environ=environ, folder=home.work) as process:
-        (url,) = re.findall(r" serves (\S+)", process.text)
-        yield Gateway(process, url)
 
 
 def runtime(home: Home) -> list[Path]:
@@ -257,15 +211,6 @@ def test_it_is_a_command_of_jupyter_too(command: list[str]) -> None:
 # The gateway, which is a process of its own
 
 
-def child_of(gateway: Gateway) -> psutil.Process:
-    (child,) = [
-        each
-        for each in psutil.Process(gateway.process.pid).children()
-        if "kernelway.gateway" in each.cmdline()
-    ]
-    return child
-
-
 def test_a_gateway_that_is_killed_comes_back_and_its_kernels_never_went(home: Home) -> None:
     with serving(home, "--port", "0") as gateway:
         kernel_id = gateway.start_kernel()
@@ -278,40 +223,6 @@ def test_a_gateway_that_is_killed_comes_back_and_its_kernels_never_went(home: Ho
             assert not first.is_running()
     assert gateway.process.text.count("The gateway was ended by SIGKILL and is started again.") == 3
     assert runtime(home) == []
-
-
-def test_a_gateway_is_replaced_while_its_kernels_run_on(home: Home) -> None:
-    with serving(home, "--port", "0") as gateway:
-        kernel_id, first = gateway.start_kernel(), child_of(gateway)
-        port = gateway.url.split(":")[2].split("/")[0]
-        for which in (("--state-dir", "state"), ("--port", port), ()):
-            done = kernelway("serve", "--replace", *which, environ=home.environ, cwd=home.work)
-            assert (done.returncode, done.stderr) == (0, "")
-            second = child_of(gateway)
-            told = f"is another one now: version {__version__}, process {second.pid}. Its kernels run on."
-            assert told in done.stdout
-            assert second != first
-            assert not first.is_running()
-            assert [kernel["id"] for kernel in gateway.call("api/kernels")] == [kernel_id]
-            first = second
-
-
-def test_a_gateway_stays_where_the_new_one_does_not_come_to_serve(home: Home, tmp_path: Path) -> None:
-    issued = Authority(tmp_path).issue("127.0.0.1")
-    with serving(
-        home, "--port", "0", "--certfile", str(issued.cert), "--keyfile", str(issued.key)
-    ) as gateway:
-        first = child_of(gateway)
-        issued.cert.rename(tmp_path / "elsewhere")
-        done = kernelway("serve", "--replace", "--state-dir", "state", environ=home.environ, cwd=home.work)
-        assert (done.returncode, done.stdout) == (1, "")
-        told = " ".join(done.stderr.split())
-        assert (
-            f"The gateway at {gateway.url.partition('?')[0]} stays as it is: The gateway cannot serve:"
-            in told
-        )
-        assert f"{issued.cert} cannot be read" in told
-        assert child_of(gateway) == first
 
 
 # Kernels, and the end

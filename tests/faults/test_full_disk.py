@@ -12,7 +12,6 @@ import pytest
 from tests.faults.conftest import Note
 from tests.faults.load import difference, kept, numbers_in
 from tests.faults.serving import Serving
-from tests.support.processes import until
 
 from kernelway.client import Kernel
 
@@ -75,12 +74,9 @@ async def test_kernels_go_on_while_the_disk_is_full_and_the_hole_is_told(
             assert full.trouble in running.process.text
             there, told = await kept(gateway, kernel.id)
             ballast.unlink()
-
-            async def can_be_written() -> bool:
-                return not (await gateway.status()).trouble
-
-            await until(can_be_written)
+            await asyncio.to_thread(running.process.until_text, "can be written again")
             await show(kernel, COUNT, COUNT + 200)
+            assert not (await gateway.status()).trouble
             again, holes = await kept(gateway, kernel.id)
             used = sum(path.stat().st_size for path in small_disk.rglob("*") if path.is_file())
             await kernel.shutdown()

@@ -83,7 +83,7 @@ async def test_kernels_of_a_host_that_was_killed_have_ended(folder: Path, tmp_pa
         journals.note_sessions(ONE, SESSIONS)
         fill(journal, 5)
         await journal.written()
-        await _until_saved(folder / ONE / "record.json", b"a.py")
+        await _all_done(journals)
         shutil.copytree(folder, tmp_path / "left")
     for _ in range(2):
         async with Journals(tmp_path / "left", LIMITS) as journals:
@@ -95,10 +95,22 @@ async def test_kernels_of_a_host_that_was_killed_have_ended(folder: Path, tmp_pa
             assert len(await read_all(found[0])) == 5
 
 
-async def _until_saved(path: Path, content: bytes) -> None:
-    async with asyncio.timeout(DEADLINE):
-        while not path.exists() or content not in path.read_bytes():
-            await asyncio.sleep(0.01)
+async def _all_done(journals: Journals) -> None:
+    """Return once the disk has been told all there is."""
+    assert journals._spill is not None
+    await asyncio.wait_for(journals._spill.idle(), DEADLINE)
+
+
+def _called(owner: object, name: str, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """An event that is set when a method has been called."""
+    method, called = getattr(owner, name), asyncio.Event()
+
+    def call(*arguments: object) -> None:
+        method(*arguments)
+        called.set()
+
+    monkeypatch.setattr(owner, name, call)
+    return called
 
 
 async def test_a_lost_record_does_not_lose_the_journal(
@@ -133,16 +145,17 @@ async def test_a_damaged_segment_is_a_hole_and_one_line_in_the_log(
     assert caplog.text.count("Some of the journal") == 1
 
 
-async def test_an_ended_journal_is_kept_for_a_while(folder: Path) -> None:
+async def test_an_ended_journal_is_kept_for_a_while(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     short = JournalLimits(keep_ended=0.2)
     async with Journals(folder, short) as journals:
         journal = journals.open(ONE, name="python3", started=STARTED)
         fill(journal, 5)
+        forgotten = _called(journals, "_forget", monkeypatch)
         journals.end(ONE, reason="It was told to.")
         assert len(journals.ended()) == 1
-        async with asyncio.timeout(DEADLINE):
-            while journals.ended() or (folder / ONE).exists():
-                await asyncio.sleep(0.01)
+        await asyncio.wait_for(forgotten.wait(), DEADLINE)
+        await _all_done(journals)
+        assert (journals.ended(), (folder / ONE).exists()) == ([], False)
         assert journals.find_ended(ONE) is None
     async with Journals(folder, LIMITS) as journals:
         fill(journals.open(TWO, name="python3", started=STARTED), 5)
@@ -197,13 +210,16 @@ async def test_without_a_folder_nothing_outlives_a_kernel() -> None:
         assert len(await read_all(journal, START)) == 5
 
 
-async def test_a_folder_that_cannot_be_made_costs_the_disk_alone(tmp_path: Path) -> None:
+async def test_a_folder_that_cannot_be_made_costs_the_disk_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place = tmp_path / "file" / "journals"
     place.parent.write_text("in the way")
     async with Journals(place, LIMITS) as journals, asyncio.timeout(DEADLINE):
+        told = _called(journals._spill, "_note", monkeypatch)
         journal = journals.open(ONE, name="python3", started=STARTED)
         fill(journal, 5)
-        while journals.trouble is None:
-            await asyncio.sleep(0.01)
+        await told.wait()
+        assert journals.trouble is not None
         assert "Not a directory" in journals.trouble
         assert len(await read_all(journal)) == 5

@@ -39,6 +39,8 @@ class Process:
         self._folder = folder
         self._deadline = deadline
         self._settled = threading.Event()
+        self._news = threading.Condition()
+        self._over = False
         self._served = False
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
@@ -52,6 +54,12 @@ class Process:
     def text(self) -> str:
         """The end of what the process has written."""
         return "".join(self.lines)
+
+    def until_text(self, text: str, *, deadline: float = 60.0) -> None:
+        """Wait until it has written this; fails where it ends before, or the deadline (seconds) passes."""
+        with self._news:
+            self._news.wait_for(lambda: self._over or text in self.text, deadline)
+        assert text in self.text, f"It has not written {text!r}:\n{self.text}"
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
@@ -96,10 +104,15 @@ class Process:
         assert self._process is not None
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            self.lines.append(line)
+            with self._news:
+                self.lines.append(line)
+                self._news.notify_all()
             if not self._served and self._ready.search(line):
                 self._served = True
                 self._settled.set()
+        with self._news:
+            self._over = True
+            self._news.notify_all()
         self._settled.set()
 
 

@@ -106,9 +106,9 @@ class Spill:
         for work in failed:
             self._attempt(work)
         if failed and not self._failed:
-            log.info("The journals in %s can be written again.", self._folder)
             self._reported = None
             self._tell(None)
+            log.info("The journals in %s can be written again.", self._folder)
 
     def _attempt(self, work: Work) -> None:
         try:

@@ -177,7 +177,9 @@ class ClientSocket(web.WebSocketResponse):
                 await self._taken()
             with contextlib.suppress(TimeoutError, ConnectionError):
                 async with asyncio.timeout(2 * _CLOSE):
-                    await super().close(code=ending.code, message=reason)
+                    # To drain is not for here: all who do share a future of aiohttp's, and a writer that was
+                    # cancelled in it has left it cancelled for whoever comes next.
+                    await super().close(code=ending.code, message=reason, drain=False)
         if self.buffered:
             # It does not read; what is left in the socket's buffer would keep it open for ever.
             self.abort()
