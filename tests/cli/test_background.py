@@ -118,8 +118,9 @@ def find(runtime: Path, *, port: int | None = None, state_dir: Path | None = Non
 
 
 def test_without_a_gateway_there_is_none_to_stop(
-    folders: Path, runtime: Path, capsys: pytest.CaptureFixture[str]
+    folders: Path, runtime: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
     assert main(["stop"]) == 1
     assert "No gateway serves from any folder of this user." in " ".join(capsys.readouterr().err.split())
     with pytest.raises(NotFound, match=r"No gateway serves port 8888 for this user\."):

@@ -48,7 +48,7 @@ async def lost_with(script, *, subprotocol: str | None = V1_SUBPROTOCOL) -> Exce
     [
         (1001, "going away", LinkLost, "going away (code 1001)"),
         (CloseCode.SERVICE_RESTART, "The gateway is stopping.", LinkLost, "stopping (code 1012)"),
-        (CloseCode.SLOW_READER, "too slow", LinkLost, "too slow (code 4413)"),
+        (4413, "too slow", LinkLost, "too slow (code 4413)"),
         (CloseCode.REPLACED, "", LinkLost, "it gave no reason (code 4409)"),
         (CloseCode.KERNEL_GONE, "The kernel was shut down.", KernelDied, "The kernel was shut down."),
         (CloseCode.KERNEL_DEAD, "It died.", KernelDied, "It died."),

@@ -19,6 +19,6 @@ def test_clients_reconnect_after_every_code(code: CloseCode) -> None:
 
 
 def test_a_closed_connection_is_a_lost_link_that_says_why() -> None:
-    closed = ChannelsClosed(CloseCode.SLOW_READER, "Too slow.")
+    closed = ChannelsClosed(CloseCode.REPLACED, "Replaced.")
     assert isinstance(closed, LinkLost)
-    assert (closed.code, closed.reason, str(closed)) == (4413, "Too slow.", "Too slow.")
+    assert (closed.code, closed.reason, str(closed)) == (4409, "Replaced.", "Replaced.")

@@ -29,8 +29,12 @@ _KERNEL_ENDED: Final = frozenset({CloseCode.KERNEL_GONE, CloseCode.KERNEL_DEAD})
 
 _FINAL: Final = (Unmendable, KernelDied, NotFound, WrongCredentials, Forbidden, InvalidRequest, ConfigError)
 
-_UNMENDABLE: Final = frozenset({CloseCode.PROTOCOL_ERROR, CloseCode.REPLACED, CloseCode.MESSAGE_TOO_BIG})
-"""After the last of them the same message would be sent again, and be too big again."""
+_UNMENDABLE: Final = frozenset({CloseCode.PROTOCOL_ERROR, CloseCode.MESSAGE_TOO_BIG})
+"""After the last of them the same message would be sent again, and be too big again.
+
+REPLACED is not among them: nobody else has this session, so it was a socket of this link that replaced this
+one. A socket that was given up may reach the kernel late, behind its successor.
+"""
 
 
 def ended_by(frame: aiohttp.WSMessage, kernel_id: KernelId, *, known: str | None = None) -> KernelwayError:

@@ -26,5 +26,3 @@ class CloseCode(IntEnum):
     """A message came for a kernel that died and is not restarted again."""
     REPLACED = 4409
     """A newer socket has the same kernel and session."""
-    SLOW_READER = 4413
-    """The client reads more slowly than its kernel writes, and what waits for it passed its bound."""
