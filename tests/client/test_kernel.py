@@ -45,15 +45,7 @@ def say(text: str) -> str:
 SLEEPS = say("runs\n") + "import time\ntime.sleep(100)"
 
 STUBBORN = (
-    say("runs\n")
-    + """
-import time
-while True:
-    try:
-        time.sleep(100)
-    except KeyboardInterrupt:
-        pass
-"""
+    "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n" + say("runs\n") + "time.sleep(100)"
 )
 """Code that only the kernel's end ends: servers interrupt a kernel before they end it, and code that the
 interrupt ends has an answer of its own, if that is quicker than the end."""

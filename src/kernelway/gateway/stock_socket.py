@@ -185,8 +185,9 @@ class StockSocket:
 
     async def _answered(self, payload: bytes) -> None:
         position = self._receipts.pong(payload)
-        if self._receipts.answered:
-            self._socket.answers = self._client.answers = True
+        # That it answers now is no promise to the socket, which would be cut off for silence: many a script
+        # answers while it receives, and receives nothing between two executions.
+        self._client.answers |= self._receipts.answered
         await self._tell(position)
 
     async def _settle(self) -> None:
