@@ -26,17 +26,17 @@ class Running:
     @property
     def id(self) -> str:
         """The id that people are shown: the session's where there is one."""
-        return self.kernel.id if self.session is None else self.session.id
+        return _id_of(self.kernel, self.session)
 
     @property
     def name(self) -> str:
         """What messages call it."""
-        return self.session.name if self.session is not None and self.session.name else self.kernel.id[:8]
+        return _name_of(self.session) or self.kernel.id[:8]
 
     @property
     def handle(self) -> str:
         """What a person can type for it."""
-        return self.session.name if self.session is not None and self.session.name else self.id
+        return _name_of(self.session) or self.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,17 +50,25 @@ class Ended:
     @property
     def id(self) -> str:
         """The id that people are shown: the session's where there is one."""
-        return self.kernel.id if self.session is None else self.session.id
+        return _id_of(self.kernel, self.session)
 
     @property
     def name(self) -> str:
         """What messages call it."""
-        return self.session.name if self.session is not None and self.session.name else self.kernel.id[:8]
+        return _name_of(self.session) or self.kernel.id[:8]
 
     @property
     def handle(self) -> str:
         """What a person can type for it; its name may be that of what came after it."""
         return self.id
+
+
+def _id_of(kernel: KernelModel | EndedKernel, session: SessionModel | EndedSession | None) -> str:
+    return kernel.id if session is None else session.id
+
+
+def _name_of(session: SessionModel | EndedSession | None) -> str:
+    return "" if session is None else session.name
 
 
 Found: TypeAlias = Running | Ended

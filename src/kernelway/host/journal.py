@@ -57,7 +57,6 @@ class Journal:
         self._files = files
         self._recent = Recent(newest)
         self._ended = False
-        self._news: asyncio.Event | None = None
         self._landed: asyncio.Event | None = None
         self._sent = newest
         """What was handed over to be written."""
@@ -107,18 +106,12 @@ class Journal:
             self._shrink()
         if not self._sending and self._files is not None:
             self._gather()
-        if self._news is not None:
-            self._news.set()
-            self._news = None
         return position
 
     def end(self) -> None:
-        """Nothing more will be appended; who waits in :meth:`grown` is told."""
+        """Nothing more will be appended."""
         self._ended = True
         self._shrink()
-        if self._news is not None:
-            self._news.set()
-            self._news = None
 
     def _gather(self) -> None:
         self._sending = True
@@ -253,13 +246,6 @@ class Journal:
         told = msgspec.json.encode(Hole(reason, messages=following - before - 1))
         frame = encode_frame(FrameKind.HOLE, following, told)
         return Kept(Position(following - 1), FrameKind.HOLE, _EVERYBODY, frame)
-
-    async def grown(self, after: Position) -> None:
-        """Return once there is something after a position, or never will be."""
-        while self.newest <= after and not self._ended:
-            if self._news is None:
-                self._news = asyncio.Event()
-            await self._news.wait()
 
     async def position_of(self, msg_id: MessageId) -> Position | None:
         """The newest entry whose header has the id; None where there is none."""

@@ -18,7 +18,6 @@ class Tone(StrEnum):
     WARNING = "yellow"
     QUIET = "dim"
     STRONG = "bold"
-    HEADING = "bold dim"
 
 
 _STYLES: Final = {tone: Style.parse(tone.value) for tone in Tone}
