@@ -42,7 +42,7 @@ run: .venv/run.stamp ## Set up, and run examples/hello.py on a kernel of its own
 .PHONY: test
 test: .venv/test.stamp ## Set up, and run every test.
 	@tests/install-debian-packages
-	@$(BIN)/python -m pytest -n auto --dist loadfile
+	@$(BIN)/python -m pytest -n auto --dist loadfile --reruns 1 --max-suite-reruns 5 --rerun-show-tracebacks
 
 .PHONY: check
 check: .venv/test.stamp ## Lint and type-check.
