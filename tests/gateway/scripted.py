@@ -22,7 +22,7 @@ from kernelway.protocol.link_framing import (
     head_of,
     message_in,
 )
-from kernelway.protocol.message import Message
+from kernelway.protocol.message import Buffer, Message
 from kernelway.protocol.models import KernelId
 from kernelway.protocol.websocket_framing import V1_SUBPROTOCOL
 from kernelway.transport.api import relay
@@ -63,13 +63,14 @@ class ScriptedChannels:
         self._waiting.extend(frames)
         self._changed.set()
 
-    async def send(self, frame: bytes) -> None:
+    async def send(self, frame: Buffer, *more: Buffer) -> None:
         if self._closed.done():
             raise self._closed.result()
-        self.sent.append(frame)
+        whole = b"".join((frame, *more))
+        self.sent.append(whole)
         self._changed.set()
         if self._on_send is not None:
-            await self._on_send(frame)
+            await self._on_send(whole)
 
     async def receive(self) -> Sequence[bytes]:
         while not self._waiting:

@@ -10,14 +10,26 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 from aiohttp import WSMessage, WSMsgType, web
 
 from kernelway.gateway.remote_channels import RemoteChannels, query_of
 from kernelway.gateway.remote_host import RemoteHost
 from kernelway.protocol.channels import ChannelsClosed, Joining
-from kernelway.protocol.errors import KernelwayError, NotFound, PositionGone, Unreachable
-from kernelway.protocol.link_framing import LINK_SUBPROTOCOL, LinkId, Position
+from kernelway.protocol.errors import InternalError, KernelwayError, NotFound, PositionGone, Unreachable
+from kernelway.protocol.link_framing import (
+    LINK_SUBPROTOCOL,
+    VERSION,
+    Assembly,
+    FrameKind,
+    LinkId,
+    Position,
+    Welcome,
+    encode_frame,
+    is_part,
+    packed,
+)
 from kernelway.protocol.message import MessageId, SessionId
 from kernelway.protocol.models import KernelId
 from kernelway.transport.api.client_socket import Beat
@@ -101,6 +113,59 @@ async def test_frames_go_through_as_they_are_both_ways() -> None:
         await sending
         assert frames == sent
         assert (closed.code, closed.reason) == (4404, "The kernel was shut down: für immer.")
+
+
+WELCOMES = pytest.mark.parametrize("version", [1, VERSION])
+
+
+@WELCOMES
+async def test_a_large_request_goes_in_parts_to_a_host_that_takes_them(version: int) -> None:
+    pieces = encode_frame(FrameKind.REQUEST, 1, b"request"), bytes(range(256)) * 4000, b"end"
+    got: list[bytes] = []
+
+    async def listens(websocket: web.WebSocketResponse) -> None:
+        told = Welcome(Position(0), Position(1), version=version)
+        await websocket.send_bytes(encode_frame(FrameKind.WELCOME, 0, msgspec.json.encode(told)))
+        while (frame := await heard(websocket)).type is WSMsgType.BINARY:
+            got.append(frame.data)
+            if frame.data == b"small":
+                return
+
+    async with to_a_host_that(listens) as host:
+        channels = await joined(host)
+        await channels.receive()
+        await channels.send(*pieces)
+        await channels.send(b"sm", b"all")
+        await everything(channels)
+    assert got.pop() == b"small"
+    assembly = Assembly()
+    whole = [assembly.take(frame) if is_part(frame) else frame for frame in got]
+    assert (len(got) == 1) == (version == 1)
+    assert whole == [None] * (len(got) - 1) + [b"".join(pieces)]
+
+
+async def test_frames_that_come_together_are_received_one_by_one() -> None:
+    frames = [encode_frame(FrameKind.TAKEN, number) for number in range(500)]
+
+    async def sends(websocket: web.WebSocketResponse) -> None:
+        for frame in packed(frames):
+            await websocket.send_bytes(frame)
+
+    async with to_a_host_that(sends) as host:
+        came, _ = await everything(await joined(host))
+    assert came == frames
+
+
+async def test_a_batch_that_is_none_is_the_hosts_fault() -> None:
+    async def errs(websocket: web.WebSocketResponse) -> None:
+        await websocket.send_bytes(encode_frame(FrameKind.BATCH, 3, b"abc"))
+        await heard(websocket)
+
+    async with to_a_host_that(errs) as host:
+        channels = await joined(host)
+        with pytest.raises(InternalError, match="The host sent a frame that is none"):
+            await channels.receive()
+        channels.close(1000, "")
 
 
 async def test_the_end_is_told_to_everybody_with_the_hosts_reason() -> None:

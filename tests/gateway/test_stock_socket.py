@@ -18,7 +18,13 @@ from tests.gateway.scripted import (
 from tests.support.processes import until
 
 from kernelway.protocol.errors import PositionGone
-from kernelway.protocol.link_framing import LINK_SUBPROTOCOL, FrameKind, encode_frame, encode_message_frame
+from kernelway.protocol.link_framing import (
+    LINK_SUBPROTOCOL,
+    FrameKind,
+    encode_frame,
+    encode_message_frame,
+    parts_of,
+)
 from kernelway.protocol.message import Channel, Message
 from kernelway.protocol.websocket_framing import V1_SUBPROTOCOL, encode_default, encode_v1, framing_for
 
@@ -74,6 +80,59 @@ async def test_messages_and_nothing_else_reach_the_client(protocol: str | None) 
         assert came.read_header().msg_id == "m"
         assert [bytes(each) for each in came.buffers] == [b"abc", bytes(1 << 20)]
         assert await next_ids(websocket, 1) == [3]
+
+
+@PROTOCOLS
+async def test_a_message_in_parts_is_one_message(protocol: str | None) -> None:
+    large = Message(Channel.IOPUB, b'{"msg_id":"2"}', buffers=(b"abc", bytes(range(256)) * 8000))
+    (frame,) = frames_of(large, after=1)
+    channels = ScriptedChannels(*frames_of(output(1)), *parts_of([frame]), *frames_of(output(3), after=2))
+    async with scripted_server(channels) as server, server.socket(protocol) as websocket:
+        assert await next_ids(websocket, 1) == [1]
+        came = await next_message(websocket)
+        assert came.read_header().msg_id == "2"
+        assert [bytes(each) for each in came.buffers] == list(map(bytes, large.buffers))
+        assert await next_ids(websocket, 1) == [3]
+        receiving = asyncio.create_task(websocket.receive())
+        await true(lambda: channels.received()[-1:] == [3])
+        receiving.cancel()
+
+
+@PROTOCOLS
+async def test_a_message_that_breaks_off_is_none_and_does_not_count(protocol: str | None) -> None:
+    first, *_ = parts_of(frames_of(output(2, 1 << 20), after=1))
+    channels = ScriptedChannels(*frames_of(output(1)))
+    async with scripted_server(channels) as server, server.socket(protocol) as websocket:
+        assert await next_ids(websocket, 1) == [1]
+        receiving = asyncio.create_task(websocket.receive())
+        await true(lambda: channels.received() == [1])
+        channels.publish(first)
+        await true(lambda: channels.handed_out == 3)
+        channels.close(1012, "The connection to the host of this kernel broke.")
+        async with asyncio.timeout(DEADLINE):
+            frame = await receiving
+            while frame.type is WSMsgType.PING:
+                frame = await websocket.receive()
+        # In v1 a close frame would be taken for the rest of the message.
+        assert frame.type is not WSMsgType.BINARY
+        assert frame.data == 1012 or protocol == V1_SUBPROTOCOL
+    assert channels.received() == [1]
+
+
+async def test_a_pong_waits_until_a_large_message_is_whole() -> None:
+    parts = list(parts_of(frames_of(output(1, 1 << 20))))
+    channels = ScriptedChannels(*parts[:2])
+    async with scripted_server(channels) as server, server.socket(pongs=False) as websocket:
+        await websocket.ping(b"there?")
+        await true(lambda: channels.handed_out == 3)
+        channels.publish(*parts[2:])
+        seen: list[WSMsgType] = []
+        async with asyncio.timeout(DEADLINE):
+            while len(seen) < 2:
+                frame = await websocket.receive()
+                if frame.type in (WSMsgType.BINARY, WSMsgType.PONG):
+                    seen.append(frame.type)
+    assert set(seen) == {WSMsgType.BINARY, WSMsgType.PONG}
 
 
 async def test_a_v1_frame_is_what_the_host_made() -> None:

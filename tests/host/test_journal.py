@@ -14,7 +14,7 @@ from tests.host.journal_talk import DEADLINE, fill, frame_of, missing_in, output
 
 from kernelway.host.journal import Journal, JournalLimits
 from kernelway.host.journals import Journals
-from kernelway.protocol.link_framing import START, FrameKind, Hole, Position, told_in
+from kernelway.protocol.link_framing import LARGE, START, FrameKind, Hole, Position, told_in
 from kernelway.protocol.message import MessageId, SessionId
 from kernelway.protocol.models import KernelId
 
@@ -115,6 +115,18 @@ async def test_a_huge_message_goes_to_disk_and_out_of_memory(tmp_path: Path) -> 
         assert journal.recent(START, limit=1) is None
         fill(journal, 1)
         assert not missing_in(await read_all(journal))
+
+
+async def test_a_large_message_waits_for_its_readers_and_not_for_another_large_one(tmp_path: Path) -> None:
+    async with Journals(tmp_path / "journals", JournalLimits()) as journals:
+        journal = opened(journals)
+        fill(journal, 1, 2 * LARGE)
+        fill(journal, 1)
+        assert journal.size == 0
+        fill(journal, 1, 2 * LARGE)
+        assert journal.size > 4 * LARGE
+        await journal.written()
+        assert [each.position for each in await read_all(journal)] == [1, 2, 3]
 
 
 async def test_a_disk_that_does_not_follow_makes_a_hole(

@@ -15,8 +15,8 @@ from kernelway.host.journals import JournalLimits
 from kernelway.host.lifeline import own_message
 from kernelway.host.reading import Reading, start_of
 from kernelway.protocol.errors import PositionGone
-from kernelway.protocol.link_framing import FrameKind, Position, head_of
-from kernelway.protocol.message import Channel, SessionId
+from kernelway.protocol.link_framing import LARGE, Assembly, FrameKind, Position, head_of, is_part
+from kernelway.protocol.message import Channel, Message, SessionId
 from kernelway.protocol.models import KernelId
 
 _EACH = 1000
@@ -41,6 +41,54 @@ def reading(of: Journal, start: int, session: str = "me", **how: Any) -> Reading
 
 def numbers(frames: list[bytes] | None) -> list[int]:
     return [] if frames is None else [head_of(frame)[1] for frame in frames]
+
+
+def whole_frames(frames: list[bytes]) -> list[bytes]:
+    """The frames, those that were cut put together again."""
+    assembly = Assembly()
+    whole: list[bytes] = []
+    for frame in frames:
+        done = assembly.take(frame) if is_part(frame) else frame
+        if done is not None:
+            whole.append(bytes(done))
+    return whole
+
+
+# Large messages
+
+
+@given(st.lists(st.integers(0, 3 * LARGE), max_size=6), st.booleans())
+def test_large_messages_come_in_parts_and_in_order(sizes: list[int], stopped: bool) -> None:
+    made = Journal(KernelId("k"), JournalLimits(memory=1 << 30))
+    for size in sizes:
+        made.append(Message(Channel.IOPUB, b"{}", content=bytes(size)))
+    cut, plain = reading(made, 0, parts=True), reading(made, 0)
+    if stopped:
+        cut.stop()
+        made.append(Message(Channel.IOPUB, b"{}", content=b"later"))
+        plain.stop()
+    came: list[bytes] = []
+    while frames := cut.recent():
+        came += frames
+    assert not cut.within
+    assert max(map(len, came), default=0) <= LARGE + 1000
+    expected: list[bytes] = []
+    while frames := plain.recent():
+        expected += frames
+    assert whole_frames(came) == (expected[: len(sizes)] if stopped else expected)
+
+
+async def test_a_large_message_that_was_begun_is_given_to_its_end() -> None:
+    made = Journal(KernelId("k"))
+    made.append(Message(Channel.IOPUB, b"{}", content=bytes(12 * LARGE)))
+    add(made)
+    reader = reading(made, 0, parts=True)
+    came = reader.recent() or []
+    assert reader.within
+    reader.stop()
+    while frames := reader.recent():
+        came += frames
+    assert numbers(whole_frames(came)) == [1, 2]
 
 
 # Where it starts

@@ -17,6 +17,7 @@ from kernelway.host.segments import (
     cut_tail,
     find,
     read,
+    record_size,
     segment_name,
     segments_in,
 )
@@ -83,7 +84,19 @@ def test_as_much_is_read_as_is_wanted_and_one_entry_at_least(tmp_path: Path) -> 
 
 def test_a_message_larger_than_what_is_read_at_a_time_is_read(tmp_path: Path) -> None:
     kept = entries(1, 3, 3_000_000)
-    assert read_again(written(tmp_path, kept)) == kept
+    again = read_again(written(tmp_path, kept))
+    assert [(each.position, each.whole) for each in again] == [(each.position, each.frame) for each in kept]
+
+
+def test_pieces_of_a_message_lie_on_disk_as_one(tmp_path: Path) -> None:
+    whole = entries(1, 1, 3_000_000)[0]
+    view = memoryview(whole.frame)
+    pieces = tuple(view[start : start + 1000] for start in range(1000, len(view), 1000))
+    cut = Kept(whole.position, whole.kind, whole.session, whole.frame[:1000], pieces)
+    assert (cut.size, cut.whole) == (whole.size, whole.frame)
+    segment = written(tmp_path, [cut])
+    assert segment.size == record_size(cut) == record_size(whole)
+    assert [each.whole for each in read_again(segment)] == [whole.frame]
 
 
 def test_what_a_failed_attempt_left_is_written_over(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Final
 
+import msgspec
 from aiohttp import web
 
 from kernelway.gateway.stock_socket import StockClient, StockSocket
@@ -48,7 +49,9 @@ class ChannelSockets:
         )
         # Before it connects: that may close another connection of the same session.
         protocol = socket.offered()
-        joining = joining_of(request.query, stock=protocol != LINK_SUBPROTOCOL)
+        asked = joining_of(request.query, stock=protocol != LINK_SUBPROTOCOL)
+        requests = asked.requests and protocol == LINK_SUBPROTOCOL
+        joining = msgspec.structs.replace(asked, parts=True, requests=requests)
         kernel_id = KernelId(request.match_info["kernel_id"])
         channels = await request.app[HOST].connect(kernel_id, joining)
         self._open.add(socket)

@@ -31,7 +31,8 @@ class Receipts:
     """
 
     def __init__(self) -> None:
-        self._position = START
+        self.position = START
+        """Up to where everything has been written."""
         self._written = 0
         self._asked_about = START
         self._asked_at = 0
@@ -46,24 +47,29 @@ class Receipts:
     @property
     def unasked(self) -> bool:
         """Whether something was written since the last ping."""
-        return self._position > self._asked_about
+        return self.position > self._asked_about
+
+    @property
+    def room(self) -> int:
+        """Bytes that may be written before the next ping is due."""
+        return self._asked_at + PING_BYTES - self._written
 
     def wrote(self, position: Position, size: int) -> bool:
         """Everything up to this position has been written; whether the next ping is due because of that."""
-        self._position = position
+        self.position = position
         self._written += size
-        return self._written - self._asked_at >= PING_BYTES
+        return self.room <= 0
 
     def ping(self, now: float) -> bytes:
         """The payload of the next ping, which is to be sent behind all that was written."""
         if self._first_asked is None:
             self._first_asked = now
-        self._asked_about, self._asked_at = self._position, self._written
-        self._marks.append((self._written, self._position))
+        self._asked_about, self._asked_at = self.position, self._written
+        self._marks.append((self._written, self.position))
         if len(self._asked) >= _MOST_PINGS:
             return b""
-        payload = _POSITION.pack(self._position)
-        self._asked.append((payload, self._position))
+        payload = _POSITION.pack(self.position)
+        self._asked.append((payload, self.position))
         return payload
 
     def pong(self, payload: bytes) -> Position | None:
@@ -79,7 +85,7 @@ class Receipts:
         """So many bytes (with the frames' heads) of what was written are still in this process."""
         if not buffered:
             self._marks.clear()
-            self._left = self._position
+            self._left = self.position
         # What is buffered holds the heads of frames too: so no less has left than this says.
         while self._marks and self._marks[0][0] <= self._written - buffered:
             self._left = self._marks.popleft()[1]

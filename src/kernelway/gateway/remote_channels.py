@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import aiohttp
@@ -13,6 +13,19 @@ from aiohttp import WSMsgType
 from kernelway.host.tasks import log_failure
 from kernelway.protocol.channels import ChannelsClosed, Joining
 from kernelway.protocol.close_codes import CloseCode
+from kernelway.protocol.errors import FrameError, InternalError
+from kernelway.protocol.link_framing import (
+    LARGE,
+    VERSION,
+    FrameKind,
+    Welcome,
+    frames_in,
+    head_of,
+    is_batch,
+    parts_of,
+    told_in,
+)
+from kernelway.protocol.message import Buffer
 from kernelway.transport.api.client_socket import Beat
 
 _LONGEST_REASON = 123
@@ -39,26 +52,36 @@ class RemoteChannels:
     def __init__(self, websocket: aiohttp.ClientWebSocketResponse, beat: Beat) -> None:
         self._websocket = websocket
         self._beat = beat
+        self._welcomed = False
+        self._takes_parts = False
+        """Whether the host is known to put requests together; one that is older than its gateway may not."""
         self._end: asyncio.Future[ChannelsClosed] = asyncio.get_running_loop().create_future()
         self.task = asyncio.create_task(self._beat_until_end(), name="channels to the host")
         self.task.add_done_callback(log_failure)
 
-    async def send(self, frame: bytes) -> None:
+    async def send(self, frame: Buffer, *more: Buffer) -> None:
         """Hand a frame to the host; waits while the host takes no more.
 
         Cancelled, it may be on its way all the same: it is the request's number that tells whether it came.
+        Nothing more is to be sent then, since it may have gone in part.
         """
         self._raise_if_closed()
         try:
-            await self._websocket.send_bytes(frame)
+            for each in self._as_sent((frame, *more)):
+                await self._websocket.send_bytes(each)
         except (aiohttp.ClientError, ConnectionError) as error:
             # Whoever receives may be about to hear the host's reason.
             await asyncio.wait({self._end}, timeout=_REASON_WITHIN)
             self._finish(_lost("The connection to the host of this kernel broke."))
             raise self._closed() from error
 
+    def _as_sent(self, pieces: Sequence[Buffer]) -> Iterable[bytes]:
+        if self._takes_parts and sum(map(len, pieces)) > LARGE:
+            return parts_of(pieces)
+        return (b"".join(pieces),)
+
     async def receive(self) -> Sequence[bytes]:
-        """The next frame, in order."""
+        """The next frames, in order; of a large one a PART."""
         self._raise_if_closed()
         try:
             message = await self._websocket.receive()
@@ -66,9 +89,20 @@ class RemoteChannels:
             self._finish(_lost(f"The host of this kernel has been silent for {silence(self._beat):g} s."))
         else:
             if message.type is WSMsgType.BINARY:
-                return (message.data,)
+                if not self._welcomed:
+                    self._welcomed = True
+                    self._takes_parts = _version(message.data) >= VERSION
+                return self._unpacked(message.data)
             self._finish(_ending(message))
         raise self._closed()
+
+    def _unpacked(self, frame: bytes) -> Sequence[bytes]:
+        if not is_batch(frame):
+            return (frame,)
+        try:
+            return frames_in(frame)
+        except FrameError as error:
+            raise InternalError(f"The host sent a frame that is none: {error}") from error
 
     async def wait_closed(self) -> ChannelsClosed:
         """Return at the end, with its reason."""
@@ -137,7 +171,17 @@ def query_of(joining: Joining) -> dict[str, str]:
         query["resume"] = "1"
     if joining.requests:
         query["requests"] = "1"
+    if joining.parts:
+        query["parts"] = "1"
     return query
+
+
+def _version(frame: bytes) -> int:
+    """What version a WELCOME tells; that it is none is for whoever receives it to say."""
+    with contextlib.suppress(FrameError):
+        if head_of(frame)[0] is FrameKind.WELCOME:
+            return told_in(frame, Welcome).version
+    return 0
 
 
 def _ending(message: aiohttp.WSMessage) -> ChannelsClosed:

@@ -33,7 +33,7 @@ from kernelway.protocol.models import (
     UpdateSession,
 )
 from kernelway.protocol.refusals import refusal
-from kernelway.transport.api.client_socket import Beat
+from kernelway.transport.api.client_socket import Beat, widen
 
 _T = TypeVar("_T")
 
@@ -142,6 +142,7 @@ class RemoteHost:
             )
         except (aiohttp.ClientError, OSError) as error:
             raise _unreachable(error) from error
+        widen(websocket.get_extra_info("socket"))
         channels = RemoteChannels(websocket, self._beat)
         self._open.add(channels)
         channels.task.add_done_callback(lambda _: self._open.discard(channels))

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -16,20 +17,24 @@ from kernelway.gateway.receipts import KNOWN_AFTER, PING_DELAY, Receipts
 from kernelway.protocol.channels import Channels, ChannelsClosed
 from kernelway.protocol.errors import FrameError, InternalError
 from kernelway.protocol.link_framing import (
+    HEAD_SIZE,
     START,
+    Assembly,
     FrameKind,
     Hole,
     Position,
     encode_frame,
-    encode_message_frame,
+    encode_message_pieces,
     head_of,
+    is_part,
     message_in,
+    part_in,
     payload_of,
     told_in,
 )
-from kernelway.protocol.message import Channel, Message, MessageId, SessionId, new_message
+from kernelway.protocol.message import Buffer, Channel, Message, MessageId, SessionId, new_message
 from kernelway.protocol.models import ExecutionState, timestamp
-from kernelway.protocol.websocket_framing import V1_SUBPROTOCOL, Framing
+from kernelway.protocol.websocket_framing import V1_SUBPROTOCOL, Frame, Framing
 from kernelway.transport.api.client_socket import Beat, ClientSocket, Ending
 from kernelway.transport.api.relay import left_with, talk
 
@@ -67,6 +72,9 @@ class StockSocket:
         self._client = client
         self._receipts = Receipts()
         self._unasked = asyncio.Event()
+        self._assembly = Assembly()
+        self._large: tuple[Position, int] | None = None
+        """The position and the bytes of the large message that is being written."""
         self._requests = 0
         self._left_by_itself = False
 
@@ -90,13 +98,45 @@ class StockSocket:
         # Before anything else, so that it is soon known whether this client answers.
         await self._ask()
         while True:
-            for frame in await self._channels.receive():
-                await self._pass_on(frame)
+            frames = await self._channels.receive()
+            if len(frames) > 1 and self._framing.subprotocol == V1_SUBPROTOCOL:
+                await self._pass_on_together(frames)
+            else:
+                for frame in frames:
+                    await self._pass_on(frame)
             self._note_left()
 
-    async def _pass_on(self, frame: bytes) -> None:
+    async def _pass_on_together(self, frames: Sequence[bytes]) -> None:
+        """As :meth:`_pass_on`, for frames of which most are likely to be small messages."""
+        payloads: list[Buffer] = []
+        position, size = START, 0
+        for frame in frames:
+            kind, number = _as_host_sent(frame)
+            if kind is FrameKind.MESSAGE:
+                position = Position(number)
+                if not self._was_told(frame, position):
+                    payloads.append(frame[HEAD_SIZE:])
+                    size += len(frame) - HEAD_SIZE
+                if size < self._receipts.room:
+                    continue
+            await self._write_together(payloads, position, size)
+            payloads, size = [], 0
+            if kind is not FrameKind.MESSAGE:
+                await self._pass_on(frame)
+        await self._write_together(payloads, position, size)
+
+    async def _write_together(self, payloads: Sequence[Buffer], position: Position, size: int) -> None:
+        if payloads:
+            await self._socket.put_all(payloads)
+        if position > self._receipts.position:
+            await self._wrote(position, size)
+
+    async def _pass_on(self, frame: Buffer) -> None:
         try:
-            kind, number = head_of(frame)
+            if is_part(frame):
+                await self._pass_part(frame)
+                return
+            kind, number = _as_host_sent(frame)
             position = Position(number)
             if kind is FrameKind.MESSAGE:
                 size = 0 if self._was_told(frame, position) else await self._write(frame)
@@ -109,12 +149,34 @@ class StockSocket:
                 return
         except FrameError as error:
             raise InternalError(f"The host sent a frame that is none: {error}") from error
+        await self._wrote(position, size)
+
+    async def _wrote(self, position: Position, size: int) -> None:
         if self._receipts.wrote(position, size):
             await self._ask()
         elif not self._unasked.is_set():
             self._unasked.set()
 
-    def _was_told(self, frame: bytes, position: Position) -> bool:
+    async def _pass_part(self, frame: Buffer) -> None:
+        """Pass on a part of a large message as it comes; where it has to be framed anew, once it is whole."""
+        if self._framing.subprotocol != V1_SUBPROTOCOL:
+            whole = self._assembly.take(frame)
+            if whole is not None:
+                await self._pass_on(whole)
+            return
+        left, piece = part_in(frame)
+        if self._large is None:
+            kind, number = head_of(piece)
+            if kind is not FrameKind.MESSAGE:
+                raise FrameError(f"a {kind.name} came in parts.")
+            left, piece = left - HEAD_SIZE, piece[HEAD_SIZE:]
+            self._large = Position(number), left
+        await self._socket.put_piece(piece, left)
+        if left == len(piece):
+            (position, size), self._large = self._large, None
+            await self._wrote(position, size)
+
+    def _was_told(self, frame: Buffer, position: Position) -> bool:
         """Whether a frame repeats that the kernel is restarting.
 
         JupyterLab takes that for news whenever it comes, drops what it waits for and makes another
@@ -126,7 +188,7 @@ class StockSocket:
         self._client.restart_told = max(position, self._client.restart_told)
         return told
 
-    async def _write(self, frame: bytes) -> int:
+    async def _write(self, frame: Buffer) -> int:
         if self._framing.subprotocol != V1_SUBPROTOCOL:
             return await self._write_message(message_in(frame))
         payload = payload_of(frame)
@@ -152,9 +214,7 @@ class StockSocket:
         while True:
             frame = await self._socket.receive()
             if frame.type in (WSMsgType.BINARY, WSMsgType.TEXT):
-                message = self._framing.decode(frame.data)
-                self._requests += 1
-                await self._channels.send(encode_message_frame(FrameKind.REQUEST, self._requests, message))
+                await self._channels.send(*self._request(frame.data))
             elif frame.type is WSMsgType.PING:
                 await self._socket.put(frame.data, WSMsgType.PONG)
             elif frame.type is WSMsgType.PONG:
@@ -162,6 +222,16 @@ class StockSocket:
             else:
                 self._left_by_itself = frame.type is WSMsgType.CLOSE
                 return left_with(frame.data)
+
+    def _request(self, data: Frame) -> tuple[Buffer, ...]:
+        """What a client sent as a frame of a link, in pieces."""
+        message = self._framing.decode(data)
+        self._requests += 1
+        if self._framing.subprotocol == V1_SUBPROTOCOL and not isinstance(data, str):
+            # It was looked at, and goes on as it came.
+            return encode_frame(FrameKind.REQUEST, self._requests), data
+        frame, more = encode_message_pieces(FrameKind.REQUEST, self._requests, message)
+        return frame, *more
 
     # Receipts
 
@@ -210,6 +280,13 @@ class StockSocket:
     async def _tell(self, position: Position | None) -> None:
         if position is not None:
             await self._channels.send(encode_frame(FrameKind.RECEIVED, position))
+
+
+def _as_host_sent(frame: Buffer) -> tuple[FrameKind, int]:
+    try:
+        return head_of(frame)
+    except FrameError as error:
+        raise InternalError(f"The host sent a frame that is none: {error}") from error
 
 
 def _is_restarting(message: Message) -> bool:

@@ -12,7 +12,7 @@ from kernelway.protocol.channels import ChannelsClosed
 from kernelway.protocol.close_codes import CloseCode
 from kernelway.protocol.errors import FrameError, KernelDied
 from kernelway.protocol.link_framing import FrameKind, Position, encode_frame, head_of, message_in
-from kernelway.protocol.message import Channel, Message, SessionId
+from kernelway.protocol.message import Buffer, Channel, Message, SessionId
 
 if TYPE_CHECKING:
     from kernelway.host.clients import Clients
@@ -39,7 +39,7 @@ class Attachment:
 
     # To the kernel
 
-    async def send(self, frame: bytes) -> None:
+    async def send(self, frame: Buffer, *more: Buffer) -> None:
         """Take a REQUEST, waiting while the kernel restarts or while its queue is full, or a RECEIVED.
 
         Raises :class:`ChannelsClosed` once this connection is closed, and closes it where the kernel is dead;
@@ -48,7 +48,7 @@ class Attachment:
         """
         kind, number = head_of(frame)
         if kind is FrameKind.REQUEST:
-            await self._request(number, message_in(frame))
+            await self._request(number, message_in(b"".join((frame, *more)) if more else frame))
         elif kind is FrameKind.RECEIVED:
             if self._closed is not None:
                 raise self._closed
@@ -96,8 +96,9 @@ class Attachment:
         What the journal had at the end is received before. Cancelling loses nothing.
         """
         while True:
+            own = [] if self._reading.within else self._own()
             recent = self._reading.recent()
-            frames = [*self._own(), *(recent or ())]
+            frames = [*own, *(recent or ())]
             if recent is None and not frames:
                 # Nothing is in hand while this waits: it may be cancelled.
                 frames = await self._reading.stored()

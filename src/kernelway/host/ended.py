@@ -11,6 +11,7 @@ from kernelway.protocol.channels import ChannelsClosed, Joining
 from kernelway.protocol.close_codes import CloseCode
 from kernelway.protocol.errors import FrameError
 from kernelway.protocol.link_framing import FrameKind, head_of
+from kernelway.protocol.message import Buffer
 from kernelway.protocol.models import EndedKernel
 
 
@@ -37,7 +38,7 @@ class EndedChannels:
         self._end = asyncio.Event()
         reading.stop()
 
-    async def send(self, frame: bytes) -> None:
+    async def send(self, frame: Buffer, *more: Buffer) -> None:
         """Refuse a request with :class:`ChannelsClosed`; a RECEIVED tells nobody anything."""
         kind, _ = head_of(frame)
         if kind is FrameKind.RECEIVED and not self._end.is_set():

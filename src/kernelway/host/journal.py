@@ -25,7 +25,7 @@ from kernelway.protocol.link_framing import (
     Hole,
     Position,
     encode_frame,
-    encode_message_frame,
+    encode_message_pieces,
 )
 from kernelway.protocol.message import Message, MessageId, SessionId
 from kernelway.protocol.models import KernelId
@@ -34,6 +34,9 @@ log = logging.getLogger(__name__)
 
 _GATHERED = 0.01
 """Seconds in which entries are gathered before they are handed to the thread that writes them."""
+
+_LARGE_WAITS = 0.25
+"""Seconds that a large entry waits alone: whoever reads it is to have the processors first."""
 
 _EVERYBODY = SessionId("")
 
@@ -62,6 +65,10 @@ class Journal:
         """What was handed over to be written."""
         self._sending = False
         """Whether a batch is being gathered or written."""
+        self._gathering: asyncio.TimerHandle | None = None
+        """What hands over a batch that is being gathered."""
+        self._large_waits = False
+        """Whether one large entry is in it."""
         self._behind = False
         """Whether there was more than the batch could take."""
         self._lost = 0
@@ -101,11 +108,12 @@ class Journal:
         assert not self._ended
         recent = self._recent
         position = Position(recent.newest + 1)
-        recent.append(Kept(position, kind, session, encode_message_frame(kind, position, message)))
+        frame, more = encode_message_pieces(kind, position, message)
+        recent.append(Kept(position, kind, session, frame, more))
         if recent.size > self._limits.memory:
             self._shrink()
-        if not self._sending and self._files is not None:
-            self._gather()
+        if self._files is not None and (more or not self._sending):
+            self._gather(large=bool(more))
         return position
 
     def end(self) -> None:
@@ -113,12 +121,24 @@ class Journal:
         self._ended = True
         self._shrink()
 
-    def _gather(self) -> None:
+    def _gather(self, *, large: bool = False) -> None:
+        """Hand over in a while what was appended; at once, where one large entry waits for another."""
+        if self._sending and self._gathering is None:
+            # One batch is being written; the next is gathered after it.
+            return
         self._sending = True
-        asyncio.get_running_loop().call_later(_GATHERED, self._hand_over)
+        if self._gathering is not None:
+            self._gathering.cancel()
+        if large and self._large_waits:
+            self._hand_over()
+            return
+        self._large_waits = large
+        wait = _LARGE_WAITS if large else _GATHERED
+        self._gathering = asyncio.get_running_loop().call_later(wait, self._hand_over)
 
     def _hand_over(self) -> None:
         assert self._files is not None
+        self._gathering, self._large_waits = None, False
         after = max(self._sent, Position(self._recent.first - 1))
         batch = self._recent.after(after, self._limits.batch)
         assert batch, "Only what waits is handed over."
@@ -134,10 +154,10 @@ class Journal:
         if self._behind:
             self._hand_over()
             return
+        self._sending = False
         if self._sent < self.newest:
             self._gather()
             return
-        self._sending = False
         if self._landed is not None:
             self._landed.set()
             self._landed = None
@@ -145,6 +165,9 @@ class Journal:
     async def written(self) -> None:
         """Return once all that was appended is on disk, or was dropped."""
         while self._sending:
+            if self._gathering is not None:
+                self._gathering.cancel()
+                self._hand_over()
             if self._landed is None:
                 self._landed = asyncio.Event()
             await self._landed.wait()

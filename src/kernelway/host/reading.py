@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from kernelway.host.journal import Journal, Kept
 from kernelway.protocol.channels import Joining
 from kernelway.protocol.errors import PositionGone
-from kernelway.protocol.link_framing import FrameKind, Position, Welcome, encode_frame
+from kernelway.protocol.link_framing import (
+    LARGE,
+    VERSION,
+    FrameKind,
+    Position,
+    Welcome,
+    encode_frame,
+    parts_of,
+)
 
 _PORTION = 1 << 20
 """Bytes that are handed over at a time, if one message alone is not more."""
@@ -66,11 +74,18 @@ class Reading:
         """Whether something older than this was there at the beginning."""
         self._position = start
         self._end: Position | None = None
+        self._in_parts = joining.parts
+        self._cut: Iterator[bytes] = iter(())
+        """The large frame that comes now, or came last."""
+        self._part: bytes | None = None
+        """The next of it."""
 
     def welcome(self, taken: int) -> bytes:
         """The first frame."""
         journal = self._journal
-        told = Welcome(newest=journal.newest, oldest=Position(journal.oldest), ended=journal.ended)
+        told = Welcome(
+            newest=journal.newest, oldest=Position(journal.oldest), ended=journal.ended, version=VERSION
+        )
         return encode_frame(FrameKind.WELCOME, taken, msgspec.json.encode(told))
 
     def stop(self) -> None:
@@ -78,8 +93,15 @@ class Reading:
         if self._end is None:
             self._end = self._journal.newest
 
+    @property
+    def within(self) -> bool:
+        """Whether the frame that was given last is a PART that others follow."""
+        return self._part is not None
+
     def recent(self) -> list[bytes] | None:
         """The next frames: none where nothing is new, None where memory does not have what comes next."""
+        if self._part is not None:
+            return [self._next_part(self._part)]
         while self._goes_on():
             kept = self._journal.recent(self._position, limit=_PORTION)
             if not kept:
@@ -107,5 +129,15 @@ class Reading:
             if (not each.session or each.session == session) and (
                 requests or each.kind is not FrameKind.KEPT_REQUEST
             ):
-                frames.append(each.frame)
+                while self._part is not None:
+                    frames.append(self._next_part(self._part))
+                if self._in_parts and each.size > LARGE:
+                    self._cut = parts_of((each.frame, *each.more))
+                    frames.append(self._next_part(next(self._cut)))
+                else:
+                    frames.append(each.whole)
         return frames
+
+    def _next_part(self, part: bytes) -> bytes:
+        self._part = next(self._cut, None)
+        return part

@@ -20,7 +20,7 @@ _NOTHING = Kept(START, FrameKind.HOLE, SessionId(""), b"")
 
 def cost(entry: Kept) -> int:
     """Bytes of memory."""
-    return len(entry.frame) + _OVERHEAD
+    return entry.size + _OVERHEAD
 
 
 class Recent:
@@ -45,7 +45,7 @@ class Recent:
         """Take the entry after the newest."""
         self._entries.append(entry)
         self.newest = entry.position
-        self.size += len(entry.frame) + _OVERHEAD
+        self.size += cost(entry)
 
     def drop_first(self) -> None:
         """Forget the oldest; there must be one."""
@@ -77,6 +77,6 @@ def up_to(entries: Sequence[Kept], start: int, limit: int) -> Sequence[Kept]:
     """The entries from an index on, up to ``limit`` bytes of frames and the entry that passes it."""
     end = start
     while end < len(entries) and limit > 0:
-        limit -= len(entries[end].frame)
+        limit -= entries[end].size
         end += 1
     return entries[start:end]

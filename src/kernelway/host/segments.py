@@ -32,8 +32,8 @@ from typing import Final
 import msgspec
 
 from kernelway.protocol.errors import FrameError
-from kernelway.protocol.link_framing import START, FrameKind, Position, message_in
-from kernelway.protocol.message import MessageId, SessionId
+from kernelway.protocol.link_framing import LARGE, START, FrameKind, Position, message_in
+from kernelway.protocol.message import Buffer, MessageId, SessionId
 
 SUFFIX: Final = ".journal"
 
@@ -59,6 +59,9 @@ _CANDIDATES: Final = 1 << 17
 _TOGETHER: Final = 256
 """Entries written by one call; two buffers each are fewer than any system's IOV_MAX."""
 
+_MOST_BUFFERS: Final = 1024
+"""Linux's IOV_MAX; the pieces of one message may be more."""
+
 
 class Kept(msgspec.Struct, frozen=True, gc=False):
     """An entry of a journal: a MESSAGE, a KEPT_REQUEST, or a HOLE where entries are missing."""
@@ -69,7 +72,21 @@ class Kept(msgspec.Struct, frozen=True, gc=False):
     session: SessionId
     """Who may see it; empty means everybody."""
     frame: bytes
-    """As clients get it."""
+    """As clients get it; of a large one, its beginning with the message's header."""
+    more: tuple[Buffer, ...] = ()
+    """What follows the beginning of a large one."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of all of the frame."""
+        if not self.more:
+            return len(self.frame)
+        return len(self.frame) + sum(memoryview(piece).nbytes for piece in self.more)
+
+    @property
+    def whole(self) -> bytes:
+        """All of the frame; of a large one, a copy."""
+        return b"".join((self.frame, *self.more)) if self.more else self.frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,14 +179,14 @@ def append(path: Path, offset: int, entries: Sequence[Kept], moment: float) -> W
         marks: list[Mark] = []
         marked = offset - _APART
         for index in range(0, len(entries), _TOGETHER):
-            buffers: list[bytes] = []
+            buffers: list[Buffer] = []
             for entry in entries[index : index + _TOGETHER]:
                 if offset - marked >= _APART:
                     marks.append(Mark(entry.position, offset))
                     marked = offset
                 head = _head_of(entry, moment)
-                offset += len(head) + len(entry.frame)
-                buffers += (head, entry.frame)
+                offset += len(head) + entry.size
+                buffers += (head, entry.frame, *entry.more)
             _write(descriptor, buffers)
         return Written(offset, marks)
     finally:
@@ -204,16 +221,18 @@ def _open_end(path: Path, offset: int) -> int:
 
 
 def _head_of(entry: Kept, moment: float) -> bytes:
-    session = entry.session.encode("utf-8", "surrogatepass")
+    session = entry.session.encode("utf-8", "surrogatepass") if entry.session else b""
     body = _BODY.pack(entry.position, moment, entry.kind, len(session)) + session
     checksum = zlib.crc32(entry.frame, zlib.crc32(body))
-    return _PREFIX.pack(len(body) + len(entry.frame), checksum) + body
+    for piece in entry.more:
+        checksum = zlib.crc32(piece, checksum)
+    return _PREFIX.pack(len(body) + entry.size, checksum) + body
 
 
-def _write(descriptor: int, buffers: Sequence[bytes]) -> None:
-    left: list[bytes | memoryview] = list(buffers)
+def _write(descriptor: int, buffers: Sequence[Buffer]) -> None:
+    left = list(buffers)
     while left:
-        written = os.writev(descriptor, left)
+        written = os.writev(descriptor, left[:_MOST_BUFFERS])
         index = 0
         while index < len(left) and written >= len(left[index]):
             written -= len(left[index])
@@ -253,7 +272,7 @@ def _read(descriptor: int, part: Part, after: Position, limit: int, portion: Por
         if entry.position <= after:
             continue
         portion.entries.append(entry)
-        limit -= len(entry.frame)
+        limit -= entry.size
         if limit <= 0:
             break
     if damage:
@@ -359,7 +378,11 @@ def _entry_in(data: bytes, start: int, end: int) -> Kept | None:
     if kind not in _KINDS or start + length > end:
         return None
     session = data[start : start + length].decode("utf-8", "surrogatepass") if length else ""
-    return Kept(Position(position), _KINDS[kind], SessionId(session), data[start + length : end])
+    start += length
+    # A large frame is not copied once more.
+    cut = min(end, start + LARGE)
+    more = (memoryview(data)[cut:end],) if cut < end else ()
+    return Kept(Position(position), _KINDS[kind], SessionId(session), data[start:cut], more)
 
 
 # Finding
@@ -404,7 +427,7 @@ def _needle(msg_id: MessageId) -> bytes:
 
 def _is(entry: Kept, msg_id: MessageId) -> bool:
     try:
-        return message_in(entry.frame).read_header().msg_id == msg_id
+        return message_in(entry.whole).read_header().msg_id == msg_id
     except FrameError:
         return False
 
@@ -462,5 +485,5 @@ def cut_tail(segment: Segment) -> int:
 
 def record_size(entry: Kept) -> int:
     """Bytes of an entry on disk."""
-    session = len(entry.session.encode("utf-8", "surrogatepass"))
-    return _PREFIX.size + _BODY.size + session + len(entry.frame)
+    session = len(entry.session.encode("utf-8", "surrogatepass")) if entry.session else 0
+    return _PREFIX.size + _BODY.size + session + entry.size

@@ -161,16 +161,16 @@ class KernelSocket:
         """The parts of the next message, None where there is none; pyzmq's own recv_multipart is slower."""
         if self._socket.closed:
             return None
+        receive = self._socket.recv
         parts: list[Buffer] = []
-        more = True
-        while more:
-            try:
-                frame = self._socket.recv(_NOW, copy=False)
-            except zmq.Again:
-                return None
-            parts.append(frame.bytes if len(frame) < _COPIED else frame.buffer)
-            more = frame.more
-        return parts
+        try:
+            while True:
+                frame = receive(_NOW, copy=False)
+                parts.append(frame.bytes if len(frame) < _COPIED else frame.buffer)
+                if not frame.more:
+                    return parts
+        except zmq.Again:
+            return None
 
     def _offer_writing(self, writable: asyncio.Future[None]) -> None:
         events = int(self._socket.events)

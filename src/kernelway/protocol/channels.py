@@ -9,7 +9,7 @@ import msgspec
 
 from kernelway.protocol.errors import LinkLost
 from kernelway.protocol.link_framing import LinkId, Position
-from kernelway.protocol.message import MessageId, SessionId
+from kernelway.protocol.message import Buffer, MessageId, SessionId
 
 
 class ChannelsClosed(LinkLost):
@@ -42,6 +42,8 @@ class Joining(msgspec.Struct, frozen=True, kw_only=True):
     """Replay everything after what this session is known to have received, where anything is known of it."""
     requests: bool = False
     """Whether the requests that are kept are to be replayed too."""
+    parts: bool = False
+    """Whether large frames may come as PARTs, and over a socket small ones as BATCHes."""
 
 
 class Channels(Protocol):
@@ -50,8 +52,10 @@ class Channels(Protocol):
     What goes through are frames of :mod:`kernelway.protocol.link_framing`.
     """
 
-    async def send(self, frame: bytes) -> None:
+    async def send(self, frame: Buffer, *more: Buffer) -> None:
         """Hand a REQUEST or a RECEIVED to the host; waits while the kernel takes no more, and so pushes back.
+
+        A large frame may be given in pieces that follow one another.
 
         Raises :class:`ChannelsClosed` at the end, :class:`~kernelway.protocol.errors.FrameError` for what
         cannot be sent. Cancelled, or raising, it has not taken the request.

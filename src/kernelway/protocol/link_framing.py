@@ -13,17 +13,26 @@ its connection across all the sockets it takes, by an id of its own choice.
     TAKEN         to client  all requests up to it are taken  none
     REQUEST       to host    its request number               the message, in the v1 framing
     RECEIVED      to host    all positions up to it came      none
+    PART          both ways  bytes still to come, with these  the next bytes of another frame
+    BATCH         to client  how many frames it holds         the length of each, u32, and then all
 
 A WELCOME comes first, once for each socket. Positions rise from frame to frame, and those that are left out
 were not for this client; whoever replays is sent a TAKEN once nothing older than its joining is left to
 come. A REQUEST that was taken before is not taken again, and is answered with TAKEN as if it had been; one
 whose number leaves out others is a FrameError. So a client that sends again, in order, whatever is not
 TAKEN, has every request run once.
+
+A large frame may go between a host and its gateway as PARTs, so that neither has to hold it whole: all bytes
+of it, its own head too, one after the other. The first PART says how many they are. No other frame begins
+in parts before the last of them. To a host, whole frames may stand between. What breaks off with its socket
+never came. Small frames that are there at the same time go to a gateway as a BATCH. Clients that are no
+gateways see neither.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 from typing import Final, NewType, TypeVar
 
@@ -31,7 +40,7 @@ import msgspec
 
 from kernelway.protocol.errors import FrameError
 from kernelway.protocol.message import UNREADABLE, Buffer, Message, told
-from kernelway.protocol.websocket_framing import Frame, decode_v1, encode_v1
+from kernelway.protocol.websocket_framing import Frame, decode_v1, encode_v1, encode_v1_pieces
 
 LINK_SUBPROTOCOL: Final = "v1.link.kernelway"
 
@@ -47,6 +56,21 @@ _HEAD: Final = struct.Struct("<BQ")
 HEAD_SIZE: Final = _HEAD.size
 """Bytes before the payload."""
 
+_PART: Final = b"\x08"
+_BATCH: Final = b"\x09"
+
+_SMALL: Final = 1 << 14
+"""Bytes; larger frames are not copied into a BATCH."""
+
+_TOGETHER: Final = 1 << 16
+"""Bytes of a BATCH, if the last frame in it is not more."""
+
+VERSION: Final = 2
+"""Of these frames, as a WELCOME tells it; a host of version 2 takes requests in PARTs."""
+
+LARGE: Final = 1 << 17
+"""Bytes; a larger frame is kept in pieces, and goes in PARTs of so many where it may."""
+
 
 class FrameKind(IntEnum):
     """The first byte of a frame."""
@@ -58,6 +82,8 @@ class FrameKind(IntEnum):
     TAKEN = 5
     REQUEST = 6
     RECEIVED = 7
+    PART = 8
+    BATCH = 9
 
 
 _KINDS: Final = {kind.value: kind for kind in FrameKind}
@@ -93,6 +119,105 @@ def encode_frame(kind: FrameKind, number: int, payload: Buffer = b"") -> bytes:
 def encode_message_frame(kind: FrameKind, number: int, message: Message) -> bytes:
     """A frame that holds a message; its parts are copied once."""
     return encode_v1(message, prefix=_HEAD.pack(kind, number))
+
+
+def encode_message_pieces(kind: FrameKind, number: int, message: Message) -> tuple[bytes, tuple[Buffer, ...]]:
+    """The same, a large one in pieces: its beginning, with the message's header, and what follows that.
+
+    Parts of the message that are large are not copied.
+    """
+    prefix = _HEAD.pack(kind, number)
+    if message.size <= LARGE:
+        return encode_v1(message, prefix=prefix), ()
+    return encode_v1_pieces(message, prefix=prefix)
+
+
+def parts_of(pieces: Sequence[Buffer]) -> Iterator[bytes]:
+    """A frame, given in pieces, as PARTs."""
+    left = sum(memoryview(piece).nbytes for piece in pieces)
+    for piece in pieces:
+        view = memoryview(piece).cast("B")
+        for start in range(0, view.nbytes, LARGE):
+            part = view[start : start + LARGE]
+            yield _HEAD.pack(FrameKind.PART, left) + part
+            left -= part.nbytes
+
+
+def is_part(frame: Buffer) -> bool:
+    """Whether a frame is a PART."""
+    return frame[:1] == _PART
+
+
+def part_in(part: Buffer) -> tuple[int, memoryview]:
+    """How many bytes of its frame a PART leaves, its own among them, and those."""
+    kind, left = head_of(part)
+    piece = payload_of(part)
+    if kind is not FrameKind.PART or not 0 < piece.nbytes <= left:
+        raise FrameError("A PART is empty, or holds more than is left of its frame.")
+    return left, piece
+
+
+def packed(frames: Iterable[bytes]) -> Iterator[bytes]:
+    """The same frames, small ones that follow one another in BATCHes."""
+    together: list[bytes] = []
+    size = 0
+    for frame in frames:
+        if len(frame) > _SMALL or size > _TOGETHER:
+            yield from _batch_of(together)
+            together, size = [], 0
+        if len(frame) > _SMALL:
+            yield frame
+        else:
+            together.append(frame)
+            size += len(frame)
+    yield from _batch_of(together)
+
+
+def _batch_of(frames: list[bytes]) -> list[bytes]:
+    if len(frames) < 2:
+        return frames
+    lengths = struct.pack(f"<{len(frames)}I", *map(len, frames))
+    return [b"".join((_HEAD.pack(FrameKind.BATCH, len(frames)), lengths, *frames))]
+
+
+def is_batch(frame: Buffer) -> bool:
+    """Whether a frame is a BATCH."""
+    return frame[:1] == _BATCH
+
+
+def frames_in(batch: bytes) -> list[bytes]:
+    """The frames in a BATCH."""
+    _, count = head_of(batch)
+    start = HEAD_SIZE + 4 * count
+    if len(batch) < start:
+        raise FrameError("A BATCH is too short for as many frames as it claims.")
+    frames = []
+    for length in struct.unpack_from(f"<{count}I", batch, HEAD_SIZE):
+        frames.append(batch[start : start + length])
+        start += length
+    if start != len(batch):
+        raise FrameError("The frames of a BATCH do not end where it ends.")
+    return frames
+
+
+class Assembly:
+    """Puts frames together again that came as PARTs."""
+
+    def __init__(self) -> None:
+        self._gathered = bytearray()
+        self._left = 0
+
+    def take(self, part: Buffer) -> bytearray | None:
+        """Add a PART; the frame, once it is whole. :class:`FrameError` for one that does not follow."""
+        left, piece = part_in(part)
+        if self._left not in (0, left):
+            raise FrameError(f"A PART of {left} bytes that are left came where {self._left} are.")
+        self._gathered += piece
+        self._left = left - piece.nbytes
+        if self._left:
+            return None
+        whole, self._gathered = self._gathered, bytearray()
+        return whole
 
 
 def head_of(frame: Frame) -> tuple[FrameKind, int]:

@@ -43,12 +43,56 @@ class Framing:
 
 _CHANNELS = {channel.value.encode("ascii"): channel for channel in Channel}
 
+_CHANNEL_BYTES = {channel: name for name, channel in _CHANNELS.items()}
+
+_PLAIN = struct.Struct("<7Q")
+"""The offsets of a v1 frame without buffers."""
+
+_V1_FIRST = 5
+"""Pieces up to the parent header: the prefix, the offsets, the channel and two parts."""
+
+_ALONE = 1 << 16
+"""Bytes; a part that has as many is not copied to stand beside others."""
+
 _MOST_PARTS = 1 << 16
 """More parts than any client sends; a count beyond it is a hostile frame, not a message."""
 
 
 def encode_v1(message: Message, *, prefix: bytes = b"") -> bytes:
     """One binary frame, after a prefix that its offsets do not count; the parts are copied once."""
+    if message.buffers:
+        return b"".join(_v1_pieces(message, prefix))
+    # Nearly all messages are such, and this takes half the time.
+    channel, header, parent_header = _CHANNEL_BYTES[message.channel], message.header, message.parent_header
+    metadata, content = message.metadata, message.content
+    at_header = _PLAIN.size + len(channel)
+    at_parent = at_header + len(header)
+    at_metadata = at_parent + len(parent_header)
+    at_content = at_metadata + len(metadata)
+    end = at_content + len(content)
+    offsets = _PLAIN.pack(6, _PLAIN.size, at_header, at_parent, at_metadata, at_content, end)
+    return b"".join((prefix, offsets, channel, header, parent_header, metadata, content))
+
+
+def encode_v1_pieces(message: Message, *, prefix: bytes = b"") -> tuple[bytes, tuple[Buffer, ...]]:
+    """The same in pieces that follow one another: large parts as they are, others joined.
+
+    The first one has all up to the parent header.
+    """
+    pieces = _v1_pieces(message, prefix)
+    joined: list[Buffer] = []
+    together = pieces[:_V1_FIRST]
+    for piece in pieces[_V1_FIRST:]:
+        if memoryview(piece).nbytes < _ALONE:
+            together.append(piece)
+        else:
+            joined += (b"".join(together), piece)
+            together = []
+    joined.append(b"".join(together))
+    return bytes(joined[0]), tuple(piece for piece in joined[1:] if len(piece))
+
+
+def _v1_pieces(message: Message, prefix: bytes) -> list[Buffer]:
     parts: list[Buffer] = [
         message.channel.value.encode("ascii"),
         message.header,
@@ -63,7 +107,7 @@ def encode_v1(message: Message, *, prefix: bytes = b"") -> bytes:
     for part in parts:
         offset += len(part) if type(part) is bytes else memoryview(part).nbytes
         offsets.append(offset)
-    return b"".join((prefix, struct.pack(f"<{count + 1}Q", *offsets), *parts))
+    return [prefix, struct.pack(f"<{count + 1}Q", *offsets), *parts]
 
 
 def decode_v1(frame: Frame) -> Message:

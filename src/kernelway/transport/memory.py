@@ -7,9 +7,13 @@ import sys
 from typing import Final
 
 _M_MMAP_THRESHOLD: Final = -3
-"""Of ``malloc.h`` in the GNU C library."""
+_M_TRIM_THRESHOLD: Final = -1
+"""Both of ``malloc.h`` in the GNU C library."""
 
 _LARGE: Final = 1 << 20
+
+_KEPT: Final = 4 << 20
+"""Bytes at the end of the heap that stay, since pieces of large messages come and go there."""
 
 
 def give_back_large_pieces() -> None:
@@ -26,3 +30,6 @@ def give_back_large_pieces() -> None:
     except (OSError, AttributeError):
         return
     mallopt(_M_MMAP_THRESHOLD, _LARGE)
+    # With the other one set, this would stay at 128 KiB, which is a part of a large message: each would be
+    # taken from the operating system and given back.
+    mallopt(_M_TRIM_THRESHOLD, _KEPT)

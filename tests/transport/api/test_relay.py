@@ -21,7 +21,16 @@ from tests.support.processes import until
 
 from kernelway.protocol.channels import ChannelsClosed
 from kernelway.protocol.errors import FrameError, InternalError, KernelDied, PositionGone
-from kernelway.protocol.link_framing import LINK_SUBPROTOCOL
+from kernelway.protocol.link_framing import (
+    LINK_SUBPROTOCOL,
+    Assembly,
+    FrameKind,
+    encode_frame,
+    frames_in,
+    is_batch,
+    is_part,
+    parts_of,
+)
 from kernelway.protocol.websocket_framing import V1_SUBPROTOCOL
 
 KIB = 1 << 10
@@ -66,6 +75,72 @@ async def test_frames_go_through_as_they_are(link_only: bool) -> None:
             await websocket.send_bytes(frame)
         await true(lambda: len(channels.sent) == 4)
         assert channels.sent == strange
+
+
+async def test_a_client_gets_whole_what_comes_in_parts() -> None:
+    frames = [encode_frame(FrameKind.MESSAGE, number, bytes([number]) * MIB) for number in range(1, 4)]
+    parts = [part for frame in frames for part in parts_of([frame])]
+    small = encode_frame(FrameKind.TAKEN, 1)
+    channels = ScriptedChannels(*parts, small, small)
+    async with scripted_server(channels) as server, server.socket(LINK_SUBPROTOCOL) as websocket:
+        came = [await next_frame(websocket) for _ in range(6)]
+    assert came == [WELCOME, *frames, small, small]
+
+
+async def test_a_frame_that_breaks_off_never_came() -> None:
+    first, second, *_ = parts_of([encode_frame(FrameKind.MESSAGE, 1, bytes(MIB))])
+    channels = ScriptedChannels(first, second)
+    async with scripted_server(channels) as server, server.socket(LINK_SUBPROTOCOL) as websocket:
+        assert await next_frame(websocket) == WELCOME
+        await true(lambda: channels.handed_out == 3)
+        channels.close(1012, "The connection to the host of this kernel broke.")
+        async with asyncio.timeout(DEADLINE):
+            while (frame := await websocket.receive()).type is WSMsgType.PING:
+                pass
+        # A close frame would be taken for the rest of the message.
+        assert frame.type is not WSMsgType.BINARY
+        assert websocket.close_code == 1006
+
+
+async def test_a_client_that_leaves_in_the_middle_of_a_frame_is_let_go() -> None:
+    first, *_ = parts_of([encode_frame(FrameKind.MESSAGE, 1, bytes(MIB))])
+    channels = ScriptedChannels(first)
+    async with scripted_server(channels) as server, server.socket(LINK_SUBPROTOCOL) as websocket:
+        assert await next_frame(websocket) == WELCOME
+        await true(lambda: channels.handed_out == 2)
+        await websocket.close(code=4000)
+        assert await channels.closed() == (4000, "The client left.")
+
+
+async def test_a_gateway_gets_parts_and_batches_and_its_parts_are_put_together() -> None:
+    large = encode_frame(FrameKind.MESSAGE, 1, bytes(MIB))
+    small = encode_frame(FrameKind.TAKEN, 1)
+    channels = ScriptedChannels(*parts_of([large]), small, small)
+    async with (
+        scripted_server(channels, link_only=True) as server,
+        server.socket(LINK_SUBPROTOCOL, query={"parts": "1"}) as websocket,
+    ):
+        assembly = Assembly()
+        came: list[bytes | bytearray] = []
+        while len(came) < 4:
+            sent = await next_frame(websocket)
+            for frame in frames_in(sent) if is_batch(sent) else [sent]:
+                whole = assembly.take(frame) if is_part(frame) else frame
+                came += [] if whole is None else [whole]
+        assert came == [WELCOME, large, small, small]
+        first, *rest = parts_of([large])
+        for frame in (first, small, *rest):
+            await websocket.send_bytes(frame)
+        await true(lambda: len(channels.sent) == 2)
+        assert channels.sent == [small, large]
+
+
+async def test_a_client_that_sends_parts_is_sent_away() -> None:
+    channels = ScriptedChannels()
+    async with scripted_server(channels) as server, server.socket(LINK_SUBPROTOCOL) as websocket:
+        await websocket.send_bytes(encode_frame(FrameKind.PART, 1 << 60, b"a"))
+        assert await closing_of(websocket) == (1002, "A client sends no PART.")
+    assert channels.sent == []
 
 
 async def test_how_a_client_joins_is_told_to_the_host() -> None:
@@ -255,7 +330,7 @@ async def test_channels_that_take_no_more_hold_the_client_back() -> None:
 
 
 async def test_everything_said_before_the_end_reaches_a_slow_reader() -> None:
-    frames = [bytes([number]) * MIB for number in range(40)]
+    frames = [bytes([100 + number]) * MIB for number in range(40)]
     channels = ScriptedChannels(*frames)
     channels.close(4404, "The end.")
     async with (

@@ -11,8 +11,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 import struct
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -44,6 +46,16 @@ _WRITER_LIMIT: Final = 1 << 16
 
 _ROOM: Final = 1 << 14
 """Bytes: a transport with less than this in its buffer takes a ping without making anybody wait."""
+
+_WIDE: Final = 1 << 19
+"""Bytes that a Unix socket may hold, in each direction."""
+
+_BINARY: Final = 0x82
+"""The first byte of a frame, as RFC 6455 has it: binary, and the last of its message."""
+
+_SHORT_HEADS: Final = tuple(bytes((_BINARY, length)) for length in range(126))
+_HEAD: Final = struct.Struct("!BBH")
+_LARGE_HEAD: Final = struct.Struct("!BBQ")
 
 _LATE: Final = 1.0
 """Seconds by which a timer of an event loop that is not held up is never late."""
@@ -93,6 +105,11 @@ class ClientSocket(web.WebSocketResponse):
         self.written = 0
         """Bytes of all payloads."""
         self._parting = False
+        self._left = 0
+        """Bytes of a large message that are not written yet."""
+        self._whole = asyncio.Event()
+        """Set where there are none: nothing else, not even a pong, may stand in the middle of a frame."""
+        self._whole.set()
         self.stopped: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
 
     def offered(self) -> str | None:
@@ -108,6 +125,7 @@ class ClientSocket(web.WebSocketResponse):
     async def accept(self) -> None:
         """Finish the handshake."""
         await self.prepare(self._asked)
+        widen(self.get_extra_info("socket"))
 
     def stop(self, ending: Ending) -> None:
         """Ask whoever serves this to end it, since the server stops."""
@@ -122,11 +140,47 @@ class ClientSocket(web.WebSocketResponse):
 
         Raises ConnectionError once there is nobody to write to. A large payload is not copied.
         """
+        await self._whole.wait()
         if self._parting:
             raise ConnectionResetError("A close frame has been sent.")
         self.written += len(payload)
         # aiohttp takes a view of bytes as well, and says otherwise.
         await self.send_frame(cast("bytes", payload), kind)
+
+    async def put_all(self, payloads: Sequence[Buffer]) -> None:
+        """Write binary frames together; else as :meth:`put`. They are copied."""
+        if len(payloads) == 1:
+            await self.put(payloads[0])
+            return
+        await self._whole.wait()
+        frames: list[Buffer] = []
+        for payload in payloads:
+            frames += (_head(len(payload)), payload)
+            self.written += len(payload)
+        self._write(b"".join(frames))
+        await self._asked.writer.drain()
+
+    async def put_piece(self, piece: Buffer, left: int) -> None:
+        """Write a piece of a large message, of which with it so many bytes are left to be written.
+
+        Other messages are to wait until it is whole. Else as :meth:`put`.
+        """
+        if not self._left:
+            # One frame, not fragments: clients put those together with more copies.
+            self._write(_head(left))
+            self._whole.clear()
+        self._left = left - len(piece)
+        self.written += len(piece)
+        self._write(piece)
+        if not self._left:
+            self._whole.set()
+        await self._asked.writer.drain()
+
+    def _write(self, data: Buffer) -> None:
+        transport = self._asked.transport
+        if self._parting or self.closed or transport is None or transport.is_closing():
+            raise ConnectionResetError("There is nobody to write to.")
+        transport.write(data)
 
     @property
     def lost(self) -> bool:
@@ -136,7 +190,7 @@ class ClientSocket(web.WebSocketResponse):
     @property
     def has_room(self) -> bool:
         """Whether a ping can be written at once, and without waiting."""
-        return not self.closed and self.buffered < _ROOM
+        return not (self.closed or self._left) and self.buffered < _ROOM
 
     async def ask(self, payload: bytes = b"") -> None:
         """Send a ping, which nobody but :func:`until_silent` waits an answer for."""
@@ -170,6 +224,8 @@ class ClientSocket(web.WebSocketResponse):
 
     async def end(self, ending: Ending) -> None:
         """Close it; what is buffered goes first, as long as the client takes any of it."""
+        if self._left:
+            self.abort()
         if not self.closed:
             log.debug("A connection to a kernel is closed with %s: %s", ending.code, ending.reason)
             reason = ending.reason.encode()[:_LONGEST_REASON].decode("utf-8", "ignore").encode()
@@ -190,6 +246,9 @@ class ClientSocket(web.WebSocketResponse):
         The connection must not be closed while the client still sends: it would be reset, and the client
         might never see why. aiohttp lets go of what comes after a frame that cannot be read.
         """
+        if self._left:
+            # The client would take a close frame for the rest of its message.
+            self.abort()
         if code != WSCloseCode.OK and not self.closed:
             with contextlib.suppress(ConnectionError):
                 await self.send_frame(struct.pack("!H", code), WSMsgType.CLOSE)
@@ -212,16 +271,34 @@ class ClientSocket(web.WebSocketResponse):
                 unread, changed = self.unread, now()
 
 
+def _head(length: int) -> bytes:
+    """What stands before so many bytes that are not masked."""
+    if length < len(_SHORT_HEADS):
+        return _SHORT_HEADS[length]
+    if length < 1 << 16:
+        return _HEAD.pack(_BINARY, 126, length)
+    return _LARGE_HEAD.pack(_BINARY, 127, length)
+
+
+def widen(wire: socket.socket | None) -> None:
+    """Let more than Linux's 208 KiB be on the way on a Unix socket, so that both ends work at the same time.
+
+    TCP sees to that by itself.
+    """
+    if wire is not None and wire.family == getattr(socket, "AF_UNIX", None):
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _WIDE)
+
+
 def _unacknowledged(transport: asyncio.Transport) -> int:
     if sys.platform != "linux":
         return 0
     from fcntl import ioctl
     from termios import TIOCOUTQ
 
-    socket = transport.get_extra_info("socket")
-    if socket is None or socket.fileno() < 0:
+    wire = transport.get_extra_info("socket")
+    if wire is None or wire.fileno() < 0:
         return 0
-    return int.from_bytes(ioctl(socket.fileno(), TIOCOUTQ, bytes(4)), sys.byteorder)
+    return int.from_bytes(ioctl(wire.fileno(), TIOCOUTQ, bytes(4)), sys.byteorder)
 
 
 async def until_silent(socket: ClientSocket, beat: Beat) -> None:

@@ -18,6 +18,7 @@ QUERY = {
     "replay": "`all`: replay everything that is kept.",
     "resume": "`1`: replay what the session has not received, as sockets of stock clients have it anyway.",
     "requests": "`1`: replay the requests that are kept, too; for v1.link.kernelway.",
+    "parts": "`1`: large frames come in parts, small ones together; for gateways and their own hosts.",
 }
 """What may be told in the query, and what it means."""
 
@@ -44,6 +45,7 @@ def joining_of(query: Mapping[str, str], *, stock: bool) -> Joining:
         replay_all=_said(query, "replay", "all"),
         resume=_said(query, "resume", "1") or (stock and not named),
         requests=_said(query, "requests", "1"),
+        parts=_said(query, "parts", "1"),
     )
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from http import HTTPStatus
+from itertools import groupby
 from typing import Any, Final
 
 from aiohttp import WSMsgType, web
@@ -18,7 +19,7 @@ from aiohttp import WSMsgType, web
 from kernelway.protocol.channels import Channels, ChannelsClosed
 from kernelway.protocol.close_codes import CloseCode
 from kernelway.protocol.errors import FrameError, InvalidRequest, KernelwayError
-from kernelway.protocol.link_framing import LINK_SUBPROTOCOL
+from kernelway.protocol.link_framing import LINK_SUBPROTOCOL, Assembly, is_part, packed, part_in
 from kernelway.protocol.models import KernelId
 from kernelway.transport.api.client_socket import Beat, ClientSocket, Ending, until_silent
 from kernelway.transport.api.joining import QUERY, joining_of
@@ -43,24 +44,62 @@ _BUG: Final = Ending(
 )
 
 
-async def relay(socket: ClientSocket, channels: Channels, beat: Beat) -> Ending:
-    """Forward frames until either side ends it; with what the client's socket is to be closed."""
+async def relay(socket: ClientSocket, channels: Channels, beat: Beat, *, gateway: bool = False) -> Ending:
+    """Forward frames until either side ends it; with what the client's socket is to be closed.
+
+    Only with a ``gateway`` PARTs and BATCHes are exchanged; other clients get frames whole, and one by one.
+    """
     # Whoever speaks this protocol answers pings: it is our own.
     socket.answers = True
-    return await talk(socket, channels, beat, _to_client(socket, channels), _from_client(socket, channels))
+    if gateway:
+        ways = _to_gateway(socket, channels), _from_gateway(socket, channels)
+    else:
+        ways = _to_client(socket, channels), _from_client(socket, channels)
+    return await talk(socket, channels, beat, *ways)
+
+
+async def _to_gateway(socket: ClientSocket, channels: Channels) -> Ending:
+    while True:
+        for frame in packed(await channels.receive()):
+            await socket.put(frame)
 
 
 async def _to_client(socket: ClientSocket, channels: Channels) -> Ending:
     while True:
-        for frame in await channels.receive():
-            await socket.put(frame)
+        for cut, frames in groupby(await channels.receive(), is_part):
+            if cut:
+                for frame in frames:
+                    left, piece = part_in(frame)
+                    await socket.put_piece(piece, left)
+            else:
+                await socket.put_all(list(frames))
+
+
+async def _from_gateway(socket: ClientSocket, channels: Channels) -> Ending:
+    assembly = Assembly()
+
+    async def send(frame: bytes) -> None:
+        whole = assembly.take(frame) if is_part(frame) else frame
+        if whole is not None:
+            await channels.send(whole)
+
+    return await _from(socket, send)
 
 
 async def _from_client(socket: ClientSocket, channels: Channels) -> Ending:
+    async def send(frame: bytes) -> None:
+        if is_part(frame):
+            raise FrameError("A client sends no PART.")
+        await channels.send(frame)
+
+    return await _from(socket, send)
+
+
+async def _from(socket: ClientSocket, send: Callable[[bytes], Awaitable[None]]) -> Ending:
     while True:
         frame = await socket.receive()
         if frame.type is WSMsgType.BINARY:
-            await channels.send(frame.data)
+            await send(frame.data)
         elif frame.type is WSMsgType.TEXT:
             raise FrameError("A text frame came where a link has binary frames only.")
         elif frame.type is WSMsgType.PING:
@@ -159,7 +198,7 @@ async def open_link(request: web.Request) -> web.WebSocketResponse:
     ending = CONNECTION_ENDED
     try:
         await socket.accept()
-        ending = await relay(socket, channels, request.app.get(BEAT, Beat()))
+        ending = await relay(socket, channels, request.app.get(BEAT, Beat()), gateway=joining.parts)
     finally:
         channels.close(ending.code, ending.reason)
     await socket.end(ending)
