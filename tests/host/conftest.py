@@ -26,7 +26,14 @@ from kernelway.host.journals import JournalLimits, Journals
 from kernelway.host.run import HOST_MARK, Surroundings
 from kernelway.host.sockets import new_context
 
-_ON_BOTH_LOOPS = {"test_guard.py", "test_output_tail.py", "test_processes.py", "test_sockets.py"}
+_ON_BOTH_LOOPS = {
+    "test_fork_server.py",
+    "test_forked_process.py",
+    "test_guard.py",
+    "test_output_tail.py",
+    "test_processes.py",
+    "test_sockets.py",
+}
 """The tests of what watches descriptors itself; an embedded gateway runs on the loop of its program."""
 
 

@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import uuid
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,11 @@ from tests.host.runs import Runs
 from tests.host.specs import IPC, TCP, Specs
 from tests.host.talk import turn, until_gone
 
+from kernelway.host.fork_servers import ForkServers
+from kernelway.host.forked import ForkingProvisioner
+from kernelway.host.forked_process import ForkedProcess
 from kernelway.host.lifeline import Lifeline
-from kernelway.host.run import KERNEL_MARK, KernelRun, Order, _transport
+from kernelway.host.run import HOST_MARK, KERNEL_MARK, KernelRun, Order, _transport
 from kernelway.protocol.errors import KernelError, KernelStartFailed
 from kernelway.protocol.message import Channel, SessionId
 from kernelway.protocol.models import KernelId
@@ -323,12 +326,11 @@ time.sleep(600)
 async def test_giving_up_a_start_leaves_nothing(runs: Runs) -> None:
     run = await runs.new()
     starting = asyncio.create_task(run.start())
-    # The process is there, and jupyter_client is still busy with the rest of the start.
+    # Whether the rest of the start is done by then makes no difference.
     async with asyncio.timeout(DEADLINE):
         while run._local_process() is None:
             await turn()
     process = process_of(run)
-    assert not starting.done()
     starting.cancel()
     await asyncio.wait({starting})
     await run.end(shutdown=None, patience=2)
@@ -429,3 +431,116 @@ async def test_without_a_descriptor_for_its_process_a_kernel_is_still_watched(
     assert not watching.done()
     process.kill()
     assert await watching == "The kernel was ended by SIGKILL."
+
+
+# Forking
+
+
+@pytest.fixture
+async def forked(runs: Runs, specs: Specs) -> AsyncIterator[Runs]:
+    """Runs of a kernelspec ``forkable``, which are forked."""
+    specs.add("forkable", FORKABLE)
+    surroundings = runs.surroundings
+    forks = ForkServers({**surroundings.environ, HOST_MARK: surroundings.mark})
+    runs.surroundings = replace(surroundings, forks=forks)
+    yield runs
+    await runs.end()
+    await forks.close()
+
+
+FORKABLE = ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+
+
+def forked_process_of(run: KernelRun) -> ForkedProcess:
+    process = run._local_process()
+    assert isinstance(process, ForkedProcess)
+    return process
+
+
+async def test_a_forked_kernel_starts_as_ordered_and_nothing_is_left_of_it(
+    forked: Runs, tmp_path: Path
+) -> None:
+    run, lifeline = await forked.ready("forkable", cwd=tmp_path, env={"MINE": "1", KERNEL_MARK: "forged"})
+    assert forked_process_of(run).pid in run._surroundings.guard._groups
+    process, folder = process_of(run), folder_of(run)
+    assert connection(run)["transport"] == "ipc"
+    assert process.cwd() == str(tmp_path)
+    assert process.environ()["MINE"] == "1"
+    assert process.environ()[HOST_MARK] == run._surroundings.mark
+    assert process.environ()[KERNEL_MARK] == run._order.kernel_id
+    await run.end(shutdown=lifeline.request_shutdown, patience=10)
+    assert not process.is_running()
+    assert not folder.exists()
+    await run.end(shutdown=None, patience=1)
+
+
+async def test_a_forked_kernels_exit_is_told_with_its_last_words(forked: Runs) -> None:
+    run, _ = await forked.ready("forkable")
+    process_of(run).kill()
+    assert await exited(run) == "The kernel was ended by SIGKILL."
+    assert await exited(run) == "The kernel was ended by SIGKILL."
+    await run.interrupt()
+
+
+async def test_a_forked_kernel_that_cannot_start_says_so(forked: Runs, specs: Specs) -> None:
+    specs.add("confused", [*FORKABLE, "--IPKernelApp.kernel_class=no.such.kernel"])
+    run = await forked.started("confused")
+    forked_process_of(run)
+    told = await exited(run)
+    assert told.startswith("The kernel exited with status 1. The end of its output:\n")
+    assert "no.such" in told
+
+
+async def test_a_forked_kernel_may_listen_on_encrypted_tcp(forked: Runs, specs: Specs) -> None:
+    specs.add("curved", FORKABLE, metadata={**TCP, "supported_encryption": ["curve"]})
+    run, _ = await forked.ready("curved")
+    forked_process_of(run)
+    assert connection(run)["transport"] == "tcp"
+    assert connection(run)["curve_publickey"]
+
+
+async def test_giving_up_a_forked_start_leaves_nothing(forked: Runs) -> None:
+    await forked.ready("forkable")
+    run = await forked.new("forkable")
+    starting = asyncio.create_task(run.start())
+    async with asyncio.timeout(DEADLINE):
+        while run._local_process() is None:
+            await turn()
+    process = process_of(run)
+    starting.cancel()
+    await asyncio.wait({starting})
+    await run.end(shutdown=None, patience=2)
+    await until_gone(process)
+
+
+async def test_a_forked_kernel_whose_server_is_gone_ends_as_any_other(forked: Runs) -> None:
+    run, lifeline = await forked.ready("forkable")
+    process = process_of(run)
+    assert run._surroundings.forks is not None
+    await run._surroundings.forks.close()
+    await run.interrupt()
+    await run.end(shutdown=lifeline.request_shutdown, patience=10)
+    await until_gone(process)
+    assert await exited(run) == (
+        "The kernel has ended; how is not known, since what it was forked from had ended before it."
+    )
+
+
+async def test_what_a_foreign_provisioner_starts_is_not_forked(
+    forked: Runs, foreign: Callable[[str], str]
+) -> None:
+    run, _ = await forked.ready(foreign(""))
+    assert run._local_process() is None
+    assert not isinstance(run._launcher.provisioner, ForkingProvisioner)
+
+
+async def test_another_kernel_is_started_by_command(forked: Runs) -> None:
+    run, _ = await forked.ready("small")
+    assert isinstance(run._local_process(), subprocess.Popen)
+    process_of(run).kill()
+    assert await exited(run) == "The kernel was ended by SIGKILL."
+
+
+async def test_a_folder_that_is_gone_is_named_where_kernels_are_forked(forked: Runs, tmp_path: Path) -> None:
+    with pytest.raises(KernelStartFailed, match=str(tmp_path / "gone")):
+        await forked.started("forkable", cwd=tmp_path / "gone")

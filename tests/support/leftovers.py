@@ -14,6 +14,8 @@ import psutil
 MARK = "TESTS_OF_KERNELWAY_RUN"
 """A variable that everything started by this run of the tests inherits, whoever its parent is by then."""
 
+FORK_SERVER = "fork_server_process.py"
+
 GRACE = 5.0
 """Seconds for what was told to end, and is ending, to be gone."""
 
@@ -73,15 +75,28 @@ class Leftovers:
 
 def _processes() -> Iterator[psutil.Process]:
     own = psutil.Process()
-    yield from own.children(recursive=True)
+    yield from (child for child in own.children(recursive=True) if not _is_kept_by_a_host(child))
     mark = f"{MARK}={os.environ.get(MARK)}".encode()
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             if int(folder.name) != own.pid and mark in (folder / "environ").read_bytes().split(b"\0"):
-                yield psutil.Process(int(folder.name))
+                process = psutil.Process(int(folder.name))
+                if not _is_kept_by_a_host(process):
+                    yield process
         except (OSError, psutil.NoSuchProcess):
             # It ended meanwhile, or it is somebody else's.
             continue
+
+
+def _is_kept_by_a_host(process: psutil.Process) -> bool:
+    """Whether it is a fork server whose host runs elsewhere: a shared gateway has one from some test on."""
+    try:
+        return any(word.endswith(FORK_SERVER) for word in process.cmdline()[1:3]) and process.ppid() not in (
+            1,
+            os.getpid(),
+        )
+    except psutil.Error:
+        return False
 
 
 def _descriptors() -> Iterator[tuple[int, str]]:

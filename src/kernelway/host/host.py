@@ -11,6 +11,7 @@ import contextlib
 import logging
 import resource
 import shutil
+import sys
 import threading
 import uuid
 from collections.abc import Mapping
@@ -23,11 +24,13 @@ import zmq
 from msgspec import UNSET
 
 from kernelway.host.culler import CullRules, cull
+from kernelway.host.fork_servers import ForkServers
 from kernelway.host.guard import Guard
 from kernelway.host.journals import JournalLimits, Journals
 from kernelway.host.kernel import KernelLimits
 from kernelway.host.kernels import Kernels
 from kernelway.host.kernelspecs import LocalKernelSpecs
+from kernelway.host.pool import Pool, PoolRules
 from kernelway.host.run import HOST_MARK, Surroundings
 from kernelway.host.sessions import Sessions
 from kernelway.host.sockets import new_context
@@ -80,6 +83,12 @@ class HostOptions:
     journals: Path | None = None
     """The folder in which the kernels' journals are kept; None keeps the newest of each in memory alone."""
     journal: JournalLimits = field(default_factory=JournalLimits)
+    fork: bool = False
+    """Whether kernels on Python are forked from a process that has imported what they need."""
+    preload: tuple[str, ...] = ()
+    """Modules that such a process imports as well."""
+    warm: int = 0
+    """Kernels of each kernelspec that wait, started and ready."""
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
     """The value of HOST_MARK in the environment of everything that must not outlive the host."""
 
@@ -99,18 +108,22 @@ class Host:
         )
         self._context = new_context()
         self._specs = LocalKernelSpecs(default=options.default_kernel)
+        self._forks = _fork_servers(options) if options.fork and sys.platform == "linux" else None
         surroundings = Surroundings(
             context=self._context,
             folder=options.folder,
             mark=options.mark,
             environ=dict(options.environ),
             guard=self._guard,
+            forks=self._forks,
         )
         self._journals = Journals(options.journals, options.journal)
+        self._pool = Pool(surroundings, self._specs, _pool_rules(options), home=options.home)
         self._kernels = Kernels(
             surroundings,
             self._specs,
             self._journals,
+            self._pool,
             limits=options.limits,
             most=options.most_kernels,
             home=options.home,
@@ -128,11 +141,14 @@ class Host:
             opening.push_async_callback(_terminate, self._context)
             await opening.enter_async_context(self._journals)
             await opening.enter_async_context(self._guard)
+            if self._forks is not None:
+                opening.push_async_callback(self._forks.close)
             culling = asyncio.create_task(
                 cull(self._kernels, self._options.cull, self._stopping), name="cull"
             )
             opening.push_async_callback(self._stop_culling, culling)
             opening.push_async_callback(self._kernels.close)
+            self._pool.open()
             self._open = opening.pop_all()
         return self
 
@@ -237,6 +253,14 @@ class Host:
     async def close_session(self, session_id: RestSessionId) -> None:
         """End a session and its kernel."""
         await self._sessions.close(session_id)
+
+
+def _fork_servers(options: HostOptions) -> ForkServers:
+    return ForkServers({**options.environ, HOST_MARK: options.mark}, preload=options.preload)
+
+
+def _pool_rules(options: HostOptions) -> PoolRules:
+    return PoolRules(size=options.warm, start_timeout=options.limits.start_timeout, preloaded=options.preload)
 
 
 def _permit_descriptors(count: int) -> None:

@@ -25,8 +25,12 @@ from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.factory import KernelProvisionerFactory
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 
 from kernelway.host import guard_process
+from kernelway.host.fork_servers import ForkServers
+from kernelway.host.forked import ForkingProvisioner, Forks
+from kernelway.host.forked_process import ForkedProcess
 from kernelway.host.guard import Guard
 from kernelway.host.output_tail import OutputTail
 from kernelway.host.processes import wait_for_exit
@@ -50,6 +54,8 @@ _LONGEST_FOLDER = LONGEST_SOCKET_PATH - len("/k-ipc-5")
 _LEAST_PATIENCE = 2.0
 """Seconds that a provisioner has at least for each of the steps that end a kernel."""
 
+_UNKNOWN_EXIT = "The kernel has ended; how is not known, since what it was forked from had ended before it."
+
 _SOCKETS = {
     Channel.SHELL: zmq.DEALER,
     Channel.CONTROL: zmq.DEALER,
@@ -70,6 +76,8 @@ class Surroundings:
     environ: Mapping[str, str] = field(repr=False)
     """What a kernel's environment starts from; the gateway's own settings are not in it."""
     guard: Guard
+    forks: ForkServers | None = None
+    """Where kernels on Python are forked; None has each started by command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,22 +136,31 @@ class KernelRun:
         if self._launcher.transport == "ipc" and len(os.fsencode(self._folder)) > _LONGEST_FOLDER:
             raise KernelStartFailed(f"the path {str(self._folder)!r} is too long for sockets in it")
         self._folder.mkdir(mode=0o700)
-        factory = KernelProvisionerFactory.instance(parent=self._launcher.parent)
-        provisioner = self._launcher.provisioner = factory.create_provisioner_instance(
-            self._order.kernel_id, self._spec, parent=self._launcher
-        )
+        provisioner = self._launcher.provisioner = self._provisioner()
         streams = {}
         if isinstance(provisioner, LocalProvisioner):
             if not self._spec.argv:
                 raise KernelStartFailed("its kernelspec has no command, argv is empty")
             streams = {"stdout": self._output.writer, "stderr": self._output.writer}
         try:
-            await self._launcher.start_kernel(env=self._environment(), cwd=self._cwd(), **streams)
+            await self._launcher.launch(env=self._environment(), cwd=self._cwd(), **streams)
         finally:
             # There may be a process even where the rest of its start failed or was given up.
             self._note_group()
         # A provisioner may have brought a key and addresses of its own.
         self.signer = self._new_signer()
+
+    def _provisioner(self) -> KernelProvisionerBase:
+        factory = KernelProvisionerFactory.instance(parent=self._launcher.parent)
+        named = factory.create_provisioner_instance(self._order.kernel_id, self._spec, parent=self._launcher)
+        forks = self._surroundings.forks
+        if forks is None or type(named) is not LocalProvisioner:
+            return named
+        forking = ForkingProvisioner(
+            kernel_id=self._order.kernel_id, kernel_spec=self._spec, parent=self._launcher
+        )
+        forking.forks = Forks(forks, mark=f"{KERNEL_MARK}={self._order.kernel_id}")
+        return forking
 
     def _environment(self) -> dict[str, str]:
         marks = {HOST_MARK: self._surroundings.mark, KERNEL_MARK: self._order.kernel_id}
@@ -154,15 +171,21 @@ class KernelRun:
 
     def _note_group(self) -> None:
         process = self._local_process()
-        if process is not None:
+        if isinstance(process, ForkedProcess):
+            # It may be about to become the leader of its group.
+            self._pgid = process.pid
+            self._surroundings.guard.note(process.pid)
+        elif process is not None:
             with contextlib.suppress(ProcessLookupError):
                 # Only a group of the kernel's own is ever sent a signal as a whole.
                 if os.getpgid(process.pid) == process.pid:
                     self._pgid = process.pid
                     self._surroundings.guard.note(process.pid)
 
-    def _local_process(self) -> subprocess.Popen[bytes] | None:
-        """The kernel's process, where it is a child of this one; ids that mean another machine are not."""
+    def _local_process(self) -> subprocess.Popen[bytes] | ForkedProcess | None:
+        """The kernel's process, where it is this host's; ids that mean another machine are not."""
+        if isinstance(self._launcher.provisioner, ForkingProvisioner) and self._launcher.provisioner.forked:
+            return self._launcher.provisioner.forked
         process = getattr(self._launcher.provisioner, "process", None)
         return process if isinstance(process, subprocess.Popen) else None
 
@@ -194,7 +217,9 @@ class KernelRun:
     async def exited(self) -> str:
         """Wait for the process to exit by itself, and tell how it did, in a sentence or more."""
         try:
-            sentence = _exit_sentence(await self._exit_status())
+            status = await self._exit_status()
+            lost = status is None and isinstance(self._local_process(), ForkedProcess)
+            sentence = _UNKNOWN_EXIT if lost else _exit_sentence(status)
         except Exception as error:
             # A provisioner that cannot tell how its kernel is has lost it.
             log.exception("Kernel %s cannot be watched any more.", self._order.kernel_id)
@@ -205,6 +230,8 @@ class KernelRun:
         provisioner = self._launcher.provisioner
         assert provisioner is not None
         process = self._local_process()
+        if isinstance(process, ForkedProcess):
+            return await process.exited()
         if process is not None and sys.platform == "linux":
             # Where no descriptor is to be had for it, the process is asked again and again, as elsewhere.
             with contextlib.suppress(OSError):
@@ -288,6 +315,12 @@ class _Launcher(AsyncKernelManager):
     def write_connection_file(self, **_: object) -> None:
         """Write where the kernel is to listen, and its key."""
         super().write_connection_file()
+
+    async def launch(self, **options: object) -> None:
+        """What ``start_kernel`` does, but for the 10 ms that it waits for the sake of upstream's tests."""
+        command, options = await self.pre_start_kernel(**options)
+        await self._async_launch_kernel(command, **options)
+        await self.post_start_kernel(**options)
 
 
 class _Found(KernelSpecManager):
