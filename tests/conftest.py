@@ -49,6 +49,8 @@ def pytest_configure(config: pytest.Config) -> None:
     # Kernelway makes a folder in that of the login once, and keeps it; what it makes there is to go.
     (home / _FOLDERS[_RUNTIME] / "kernelway").mkdir(mode=0o700)
     context.setenv(MARK, uuid.uuid4().hex)
+    # Kernels that nobody asked for are in the tests that are about them.
+    context.setenv("KERNELWAY_WARM", "0")
     config.stash[_SHARED] = Leftovers()
     with contextlib.suppress(ImportError):
         import uvloop
@@ -121,7 +123,7 @@ async def _no_task_is_left() -> AsyncIterator[None]:
     yield
     left = asyncio.all_tasks() - {asyncio.current_task()}
     if left:
-        # The event loop's own, such as one that takes a connection which has just been cut, may be about to end.
+        # The event loop's own, such as one that takes a connection which was just cut, may be about to end.
         _, left = await asyncio.wait(left, timeout=2)
     assert not left, "\n".join(["These tasks are left behind:", *map(str, left)])
 

@@ -60,6 +60,9 @@ SAMPLES: dict[str, tuple[str, object]] = {
     "journal_total": ("1000", 1000),
     "journal_keep": ("0", 0.0),
     "no_journal": ("true", True),
+    "warm": ("3", 3),
+    "preload": ("numpy, pandas", ("numpy", "pandas")),
+    "no_fork": ("true", True),
     "stop_when_idle": ("60", 60.0),
     "log_level": ("debug", LogLevel.DEBUG),
     "log_format": ("json", LogFormat.JSON),
@@ -161,6 +164,11 @@ def test_a_list_of_nothing_is_empty(text: str) -> None:
     resolved = resolve(flags={}, environ={"KERNELWAY_ALLOW_ORIGIN": text}, config=None)
     assert resolved.settings.allow_origin == ()
     assert resolved.sources["allow_origin"] == "KERNELWAY_ALLOW_ORIGIN"
+
+
+def test_a_flag_for_several_values_may_be_repeated_and_may_have_commas() -> None:
+    resolved = resolve(flags={"preload": ["numpy,pandas", "scipy"]}, environ={}, config=None)
+    assert resolved.settings.preload == ("numpy", "pandas", "scipy")
 
 
 def test_dashes_in_a_key_do_as_well(tmp_path: Path) -> None:

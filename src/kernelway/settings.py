@@ -7,9 +7,7 @@ the default. This is the only module that reads the environment.
 
 from __future__ import annotations
 
-import difflib
 import os
-import tomllib
 import typing
 from collections.abc import Mapping
 from enum import StrEnum
@@ -76,6 +74,11 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
         tuple[str, ...], _about("Host names to answer to on loopback, beside its own.")
     ] = ()
     max_kernels: Annotated[Count | None, _about("Most kernels at a time.")] = None
+    warm: Annotated[Count, _about("Kernels of each kernelspec that wait, ready to be asked for; 0 none.")] = 1
+    preload: Annotated[
+        tuple[str, ...], _about("Modules that Python kernels share, imported before they start.")
+    ] = ()
+    no_fork: Annotated[bool, _about("Start each kernel by its command, sharing nothing.")] = False
     default_kernel: Annotated[str | None, _about("Kernelspec for requests that name none.")] = None
     root_dir: Annotated[Path | None, _about("Folder in which kernels work when the client names none.")] = (
         None
@@ -132,7 +135,7 @@ class Setting(msgspec.Struct, frozen=True):
 
     @property
     def is_list(self) -> bool:
-        """Whether the flag may be repeated, and a variable separates values by commas."""
+        """Whether there may be several values: commas separate them, and the flag may be repeated."""
         return isinstance(self.default, tuple)
 
 
@@ -171,7 +174,7 @@ def resolve(*, flags: Mapping[str, Any], environ: Mapping[str, str], config: Pat
     layers = [
         *([(str(config), read_config(config))] if config is not None else []),
         ("environment", _from_environ(environ)),
-        ("flag", {name: value for name, value in flags.items() if value is not None}),
+        ("flag", _from_flags(flags)),
     ]
     values: dict[str, Any] = {}
     sources = {setting.name: "default" for setting in all_settings()}
@@ -205,10 +208,20 @@ def _decode_path(_: type, value: object) -> Path:
         raise ValueError("Expected a user of this machine after `~`") from None
 
 
+def _from_flags(flags: Mapping[str, Any]) -> dict[str, Any]:
+    found = {name: value for name, value in flags.items() if value is not None}
+    for name in _lists() & found.keys():
+        found[name] = [part for value in found[name] for part in _split(value)]
+    return found
+
+
 def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
     found = {each.name: environ[each.variable] for each in all_settings() if each.variable in environ}
-    lists = {each.name for each in all_settings() if each.is_list}
-    return {name: _split(value) if name in lists else value for name, value in found.items()}
+    return {name: _split(value) if name in _lists() else value for name, value in found.items()}
+
+
+def _lists() -> set[str]:
+    return {each.name for each in all_settings() if each.is_list}
 
 
 def _split(value: str) -> list[str]:
@@ -217,6 +230,10 @@ def _split(value: str) -> list[str]:
 
 def read_config(path: Path) -> dict[str, Any]:
     """The keys of a TOML file; :class:`ConfigError` names an unknown key and the nearest known one."""
+    # For who has such a file: every command imports this module, and most have none.
+    import difflib
+    import tomllib
+
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:

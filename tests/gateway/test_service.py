@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import os
 import socket
 import ssl
@@ -114,6 +115,45 @@ async def test_a_gateway_inside_this_process_has_a_socket_that_nobody_else_can_r
     assert not path.parent.exists()
 
 
+@pytest.mark.parametrize("no_fork", [False, True])
+async def test_how_kernels_start_is_a_matter_of_the_settings(*, no_fork: bool) -> None:
+    settings = ServeSettings(port=0, warm=1, preload=("colorsys",), no_fork=no_fork, default_kernel="gone")
+    async with service(settings, listen(settings), token="t", environ=environment()) as serving:
+        options = serving.host._options
+        assert (options.fork, options.preload, options.warm) == (not no_fork, ("colorsys",), 1)
+
+
+async def test_kernels_that_wait_are_in_no_list_and_no_count() -> None:
+    settings = ServeSettings(port=0, warm=1)
+    async with service(settings, listen(settings), token="t", environ=environment()) as serving:
+        pool = serving.host._pool
+        pool._rules = dataclasses.replace(pool._rules, has_memory=lambda: True)
+
+        async def one_waits() -> bool:
+            return pool.ready == 1
+
+        await until(one_waits)
+        headers = {"Authorization": "token t"}
+        async with ClientSession(serving.url, headers=headers) as http:
+            for place in ("kernels", "sessions"):
+                async with http.get(f"api/{place}") as answer:
+                    assert await answer.json() == []
+            async with http.get("api/status") as answer:
+                assert (await answer.json())["kernels"] == 0
+            async with http.post("api/kernels", json={"env": {"GIVEN": "here"}}) as answer:
+                kernel_id = (await answer.json())["id"]
+            async with connected(http, kernel_id) as client:
+                assert await client.value("__import__('os').environ['GIVEN']") == "'here'"
+            async with http.get("api/kernels") as answer:
+                assert [each["id"] for each in await answer.json()] == [kernel_id]
+
+
+async def test_a_gateway_for_one_command_makes_nothing_ready() -> None:
+    async with embedded(ServeSettings(warm=1), environ=environment()) as inside:
+        options = inside.host._options
+        assert (options.fork, options.warm) == (False, 0)
+
+
 async def test_what_failed_to_serve_leaves_nothing() -> None:
     class Unheard(Exception):
         pass
@@ -143,7 +183,7 @@ async def test_what_failed_to_serve_leaves_nothing() -> None:
     ],
 )
 async def test_the_base_url_begins_and_ends_with_a_slash(given: str, served: str) -> None:
-    settings = ServeSettings(port=0, base_url=given)
+    settings = ServeSettings(port=0, base_url=given, warm=0)
     async with service(settings, listen(settings), token="t", environ=environment()) as serving:
         url = URL(serving.url, encoded=True)
         assert url.raw_path == served
@@ -157,7 +197,7 @@ async def test_the_base_url_begins_and_ends_with_a_slash(given: str, served: str
 
 
 async def test_clients_hear_that_it_stops_and_why_their_kernels_end() -> None:
-    settings = ServeSettings(port=0, kernel_shutdown_wait=2.0)
+    settings = ServeSettings(port=0, kernel_shutdown_wait=2.0, warm=0)
     async with contextlib.AsyncExitStack() as clients:
         async with service(settings, listen(settings), token="t", environ=environment()) as serving:
             headers = {"Authorization": "token t"}
@@ -173,7 +213,7 @@ async def test_clients_hear_that_it_stops_and_why_their_kernels_end() -> None:
 
 
 async def test_while_it_runs_it_is_found_by_its_state_folder_and_can_be_replaced(tmp_path: Path) -> None:
-    settings = ServeSettings(port=0)
+    settings = ServeSettings(port=0, warm=0)
     async with service(
         settings, listen(settings), token="t", environ=environment(), state=tmp_path
     ) as serving:
@@ -188,7 +228,7 @@ async def test_while_it_runs_it_is_found_by_its_state_folder_and_can_be_replaced
 async def test_a_gateway_serves_tls(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     issued = authority.issue("127.0.0.1")
-    settings = ServeSettings(port=0, certfile=issued.cert, keyfile=issued.key)
+    settings = ServeSettings(port=0, certfile=issued.cert, keyfile=issued.key, warm=0)
     async with service(settings, listen(settings), token="t", environ=environment()) as serving:
         assert serving.url.startswith("https://127.0.0.1:")
         context = ssl.create_default_context(cafile=str(authority.file))
@@ -234,7 +274,7 @@ def test_each_host_has_a_folder_of_its_own() -> None:
 
 
 async def test_trouble_with_the_disk_is_in_the_status(tmp_path: Path) -> None:
-    settings = ServeSettings(port=0, kernel_shutdown_wait=2.0)
+    settings = ServeSettings(port=0, kernel_shutdown_wait=2.0, warm=0)
     headers = {"Authorization": "token t"}
     async with (
         service(settings, listen(settings), token="t", environ=environment(), state=tmp_path) as serving,
@@ -265,7 +305,7 @@ async def test_trouble_with_the_disk_is_in_the_status(tmp_path: Path) -> None:
 async def test_journals_are_kept_in_the_state_folder_unless_that_is_not_wanted(
     tmp_path: Path, *, no_journal: bool
 ) -> None:
-    settings = ServeSettings(port=0, kernel_shutdown_wait=2.0, no_journal=no_journal)
+    settings = ServeSettings(port=0, kernel_shutdown_wait=2.0, no_journal=no_journal, warm=0)
     headers = {"Authorization": "token t"}
     async with (
         service(settings, listen(settings), token="t", environ=environment(), state=tmp_path) as serving,

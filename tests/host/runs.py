@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -11,9 +12,12 @@ from tests.host.talk import LIMITS, Talk, joining
 
 from kernelway.host.journals import Journals
 from kernelway.host.kernel import Kernel, KernelLimits
+from kernelway.host.kernels import Kernels
 from kernelway.host.kernelspecs import LocalKernelSpecs
 from kernelway.host.lifeline import Lifeline
+from kernelway.host.pool import Pool, PoolRules
 from kernelway.host.run import KernelRun, Order, Surroundings
+from kernelway.host.warm import Warm
 from kernelway.protocol.message import Message, SessionId
 from kernelway.protocol.models import KernelId
 
@@ -67,11 +71,13 @@ class Lives:
         self.journals = journals
         self._kernels: list[Kernel] = []
 
-    def new(self, name: str = "small", *, limits: KernelLimits = LIMITS, **order: Any) -> Kernel:
-        """A kernel that is not started."""
-        asked = Order(KernelId(str(uuid.uuid4())), name, **order)
+    def new(
+        self, name: str = "small", *, limits: KernelLimits = LIMITS, warm: Warm | None = None, **order: Any
+    ) -> Kernel:
+        """A kernel that is not started; with ``warm``, one that takes what waited for it."""
+        asked = Order(KernelId(str(uuid.uuid4())) if warm is None else warm.id, name, **order)
         journal = self.journals.open(asked.kernel_id, name=name, started="2026-11-21T00:00:00.000000Z")
-        kernel = Kernel(asked, self.surroundings, LocalKernelSpecs(), limits, journal)
+        kernel = Kernel(asked, self.surroundings, LocalKernelSpecs(), limits, journal, warm=warm)
         self._kernels.append(kernel)
         return kernel
 
@@ -83,6 +89,23 @@ class Lives:
 
     async def end(self) -> None:
         await asyncio.gather(*(kernel.shutdown() for kernel in self._kernels))
+
+
+def kernels_in(
+    surroundings: Surroundings,
+    journals: Journals,
+    *,
+    home: Path,
+    limits: KernelLimits = LIMITS,
+    most: int | None = None,
+    default: str | None = None,
+    pool: PoolRules | None = None,
+) -> Kernels:
+    """A registry of kernels; with ``pool``, of kernels that wait, too."""
+    specs = LocalKernelSpecs(default=default)
+    ready = Pool(surroundings, specs, PoolRules() if pool is None else pool, home=home)
+    ready.open()
+    return Kernels(surroundings, specs, journals, ready, limits=limits, most=most, home=home)
 
 
 def attach(kernel: Kernel, session: str | None = None, *, sent: int = 0, **how: Any) -> Talk:

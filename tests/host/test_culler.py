@@ -9,15 +9,13 @@ from datetime import UTC, datetime, timedelta
 from typing import cast
 
 import pytest
-from tests.host.runs import DEADLINE, attach
+from tests.host.runs import DEADLINE, attach, kernels_in
 from tests.host.specs import Specs
-from tests.host.talk import LIMITS
 
 from kernelway.host.culler import CullRules, abandoned, cull
 from kernelway.host.journals import Journals
 from kernelway.host.kernel import Kernel
 from kernelway.host.kernels import Kernels
-from kernelway.host.kernelspecs import LocalKernelSpecs
 from kernelway.host.run import Surroundings
 from kernelway.protocol.models import ExecutionState, StartKernel
 
@@ -30,7 +28,7 @@ IDLE, BUSY, DEAD = ExecutionState.IDLE, ExecutionState.BUSY, ExecutionState.DEAD
 @pytest.fixture
 async def kernels(surroundings: Surroundings, specs: Specs, journals: Journals) -> AsyncIterator[Kernels]:
     home = surroundings.folder.parent
-    kernels = Kernels(surroundings, LocalKernelSpecs(), journals, limits=LIMITS, most=None, home=home)
+    kernels = kernels_in(surroundings, journals, home=home)
     yield kernels
     await kernels.close()
 

@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.host.runs import DEADLINE, attach, process_of
+from tests.host.runs import DEADLINE, attach, kernels_in, process_of
 from tests.host.specs import Specs
 from tests.host.talk import LIMITS, turn
+from tests.support.processes import until
 
 from kernelway.host import kernels as kernels_module
 from kernelway.host.journals import Journals
 from kernelway.host.kernels import Kernels
-from kernelway.host.kernelspecs import LocalKernelSpecs
+from kernelway.host.pool import PoolRules
 from kernelway.host.run import Surroundings
 from kernelway.protocol.channels import ChannelsClosed
 from kernelway.protocol.errors import (
@@ -42,14 +43,21 @@ async def made(
     """Makes registries, and closes them when the test is over."""
     registries: list[Kernels] = []
 
-    def make(*, most: int | None = None, default: str | None = None, **limits: Any) -> Kernels:
-        kernels = Kernels(
+    def make(
+        *,
+        most: int | None = None,
+        default: str | None = None,
+        pool: PoolRules | None = None,
+        **limits: Any,
+    ) -> Kernels:
+        kernels = kernels_in(
             surroundings,
-            LocalKernelSpecs(default=default),
             journals,
+            home=tmp_path,
             limits=replace(LIMITS, **limits),
             most=most,
-            home=tmp_path,
+            default=default,
+            pool=pool,
         )
         registries.append(kernels)
         return kernels
@@ -182,6 +190,125 @@ async def test_a_burst_does_not_pass_the_limit(made: Callable[..., Kernels]) -> 
 async def test_a_limit_of_none_is_a_limit(made: Callable[..., Kernels]) -> None:
     with pytest.raises(LimitReached):
         await made(most=0).start(SMALL)
+
+
+# Kernels that wait
+
+PYTHON = StartKernel(name="python3")
+
+ONE_WAITS = PoolRules(size=1, has_memory=lambda: True)
+
+
+async def waits(kernels: Kernels, count: int) -> None:
+    """Wait until so many are ready to be asked for, and no other is being started."""
+
+    async def there() -> bool:
+        return kernels._pool.ready == len(kernels._pool) == count
+
+    await until(there, deadline=DEADLINE)
+
+
+def waiting_in(kernels: Kernels) -> set[KernelId]:
+    return {warm.id for shelf in kernels._pool._shelves.values() for warm in shelf.kernels}
+
+
+async def test_a_kernel_that_waits_is_nobodys_until_it_is_asked_for(made: Callable[..., Kernels]) -> None:
+    kernels = made(pool=ONE_WAITS, default="python3")
+    await waits(kernels, 1)
+    [waiting] = waiting_in(kernels)
+    assert list(kernels) == []
+    with pytest.raises(NotFound):
+        kernels.get(waiting)
+    with pytest.raises(NotFound):
+        await kernels.shutdown(waiting)
+    assert list(kernels._journals.ended()) == []
+    kernel = await kernels.start(StartKernel(env={"GIVEN": "here"}))
+    assert kernel.id == waiting
+    assert kernel.model().execution_state is ExecutionState.IDLE
+    assert (await attach(kernel).run("import os; print(os.environ['GIVEN'])")).text == "here\n"
+    await waits(kernels, 1)
+
+
+async def test_of_those_that_ask_at_once_each_has_a_kernel_of_its_own(made: Callable[..., Kernels]) -> None:
+    kernels = made(pool=ONE_WAITS, default="python3")
+    await waits(kernels, 1)
+    waiting = waiting_in(kernels)
+    requests = [StartKernel(name="python3", env={"GIVEN": str(number)}) for number in range(3)]
+    started = await asyncio.gather(*map(kernels.start, requests))
+    assert len({kernel.id for kernel in started}) == 3
+    assert waiting < {kernel.id for kernel in started}
+    for number, kernel in enumerate(started):
+        ran = await attach(kernel).run("import os; print(os.environ['GIVEN'])")
+        assert (ran.text, ran.reply.execution_count) == (f"{number}\n", 1)
+
+
+async def test_a_kernel_that_waits_makes_room_for_one_that_was_asked_for(
+    made: Callable[..., Kernels],
+) -> None:
+    kernels = made(pool=ONE_WAITS, default="python3", most=2)
+    await waits(kernels, 1)
+    await kernels.start(SMALL)
+    await waits(kernels, 1)
+    other = await kernels.start(SMALL)
+    assert len(kernels._pool) == 0
+    with pytest.raises(LimitReached):
+        await kernels.start(PYTHON)
+    await kernels.shutdown(other.id)
+    await waits(kernels, 1)
+    # The place that it has is the place that it takes.
+    [waiting] = waiting_in(kernels)
+    assert (await kernels.start(PYTHON)).id == waiting
+    assert len(kernels) == 2
+
+
+async def test_the_caller_of_a_kernel_that_waited_may_go_away(made: Callable[..., Kernels]) -> None:
+    kernels = made(pool=ONE_WAITS, default="python3")
+    await waits(kernels, 1)
+    [waiting] = waiting_in(kernels)
+    starting = asyncio.create_task(kernels.start(PYTHON))
+    async with asyncio.timeout(DEADLINE):
+        while not len(kernels):
+            await turn()
+    starting.cancel()
+    await asyncio.wait({starting})
+    assert (await attach(kernels.get(waiting)).run("print(1)")).text == "1\n"
+
+
+async def test_no_kernel_is_made_ready_while_one_waits_for_its_first_result(
+    made: Callable[..., Kernels], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernels_module, "_SETTLES_WITHIN", DEADLINE)
+    kernels = made(pool=ONE_WAITS, default="python3")
+    await waits(kernels, 1)
+    kernel = await kernels.start(PYTHON)
+    talk = attach(kernel)
+    await talk.execute("import time; time.sleep(0.2)")
+    assert not kernel.answered.is_set()
+    assert len(kernels._pool) == 0
+    await talk.hear_type("execute_reply")
+    await waits(kernels, 1)
+    assert kernel.answered.is_set()
+
+
+async def test_where_nobody_asks_for_a_result_another_is_made_ready_nevertheless(
+    made: Callable[..., Kernels], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernels_module, "_SETTLES_WITHIN", 0.05)
+    kernels = made(pool=ONE_WAITS, default="python3")
+    await waits(kernels, 1)
+    kernel = await kernels.start(PYTHON)
+    await waits(kernels, 1)
+    assert not kernel.answered.is_set()
+
+
+async def test_the_end_of_all_ends_those_that_wait(made: Callable[..., Kernels]) -> None:
+    kernels = made(pool=ONE_WAITS, default="python3")
+    await waits(kernels, 1)
+    [warm] = [warm for shelf in kernels._pool._shelves.values() for warm in shelf.kernels]
+    await kernels.close()
+    assert "SIGKILL" in await warm.run.exited()
+    with pytest.raises(Conflict):
+        await kernels.start(PYTHON)
 
 
 # Environments

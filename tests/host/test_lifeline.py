@@ -155,3 +155,33 @@ async def test_waiting_can_be_given_up(runs: Runs, specs: Specs) -> None:
         async with asyncio.timeout(0.1):
             await lifeline.until_ready()
     lifeline.close()
+
+
+# Silent questions
+
+
+async def test_what_a_kernel_publishes_in_answer_to_a_silent_question_is_nobodys(runs: Runs) -> None:
+    _, lifeline = await runs.ready("python3")
+    content = {"code": "print('hush')", "user_expressions": {"sum": "1 + 1"}}
+    reply = await lifeline.ask_silently("execute_request", content)
+    assert reply["user_expressions"]["sum"]["data"]["text/plain"] == "2"
+    assert lifeline.speaker is not None
+    assert "execute_input" not in {each.read_header().msg_type for each in runs.published}
+    assert "hush" not in "".join(texts(runs.published))
+
+
+async def test_somebody_else_can_be_told_from_now_on(runs: Runs) -> None:
+    _, lifeline = await runs.ready("python3")
+    before = len(runs.published)
+    heard: asyncio.Queue[Message] = asyncio.Queue()
+    lifeline.redirect(heard.put_nowait)
+    lifeline.request_shutdown()
+    async with asyncio.timeout(DEADLINE):
+        await heard.get()
+    assert len(runs.published) == before
+
+
+async def test_a_kernel_that_exits_instead_of_an_answer_is_told(runs: Runs) -> None:
+    _, lifeline = await runs.ready("python3")
+    with pytest.raises(KernelStartFailed, match="exited with status 3"):
+        await lifeline.ask_silently("execute_request", {"code": "import os; os._exit(3)"})

@@ -6,13 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.host.runs import process_of
+from tests.host.runs import kernels_in, process_of
 from tests.host.specs import Specs
-from tests.host.talk import LIMITS, turn
+from tests.host.talk import turn
 
 from kernelway.host.journals import Journals
 from kernelway.host.kernels import Kernels
-from kernelway.host.kernelspecs import LocalKernelSpecs
 from kernelway.host.run import Surroundings
 from kernelway.host.sessions import Sessions
 from kernelway.protocol.errors import InvalidRequest, KernelStartFailed, NotFound
@@ -31,7 +30,7 @@ SMALL = SessionKernel(name="small")
 @pytest.fixture
 async def kernels(surroundings: Surroundings, specs: Specs, journals: Journals) -> AsyncIterator[Kernels]:
     home = surroundings.folder.parent
-    kernels = Kernels(surroundings, LocalKernelSpecs(), journals, limits=LIMITS, most=None, home=home)
+    kernels = kernels_in(surroundings, journals, home=home)
     yield kernels
     await kernels.close()
 

@@ -151,7 +151,7 @@ async def until(condition: Callable[[], Awaitable[bool]], *, deadline: float = 3
 
 def environ_in(folder: Path) -> dict[str, str]:
     """An environment whose Jupyter, IPython and home folders are all inside this one."""
-    names = ("PATH", "LANG", "TMPDIR", "XDG_RUNTIME_DIR", "TESTS_OF_KERNELWAY_RUN")
+    names = ("PATH", "LANG", "TMPDIR", "XDG_RUNTIME_DIR", "TESTS_OF_KERNELWAY_RUN", "KERNELWAY_WARM")
     kept = {name: os.environ[name] for name in names if name in os.environ}
     places = {
         "HOME": folder,

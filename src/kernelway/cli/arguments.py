@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -14,7 +14,14 @@ from kernelway.settings import Setting, all_settings
 if TYPE_CHECKING:
     Subparsers: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001
 
-_METAVARS = {"state_dir": "DIR", "root_dir": "DIR", "ip": "ADDRESS", "base_url": "PATH", "token": "TOKEN"}
+_METAVARS = {
+    "state_dir": "DIR",
+    "root_dir": "DIR",
+    "ip": "ADDRESS",
+    "base_url": "PATH",
+    "token": "TOKEN",
+    "preload": "MODULES",
+}
 
 
 def add_serve(commands: Subparsers) -> None:
@@ -39,7 +46,7 @@ def add_serve(commands: Subparsers) -> None:
         help="Start the gateway that runs anew from what is installed now; its kernels run on.",
     )
     serve.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
-    serve.set_defaults(command=_serve)
+    serve.set_defaults(command=_serve, talks=False)
 
 
 def _add_setting(parser: argparse.ArgumentParser, setting: Setting) -> None:
@@ -83,6 +90,9 @@ def _serve(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
         from kernelway.cli.replacing import replace
 
         return replace(resolved, environ)
+    from kernelway.transport.loading import load_aiohttp
+
+    load_aiohttp()
     from kernelway.cli.serve import serve
 
     return serve(resolved, environ, ready_fd=given.ready_fd)
@@ -99,7 +109,7 @@ def add_stop(commands: Subparsers) -> None:
     which = stop.add_mutually_exclusive_group()
     which.add_argument("--port", type=int, metavar="N", help="The gateway that listens on this port.")
     which.add_argument("--state-dir", type=Path, metavar="DIR", help="The gateway that uses this folder.")
-    stop.set_defaults(command=_stop)
+    stop.set_defaults(command=_stop, talks=False)
 
 
 def _stop(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -108,16 +118,22 @@ def _stop(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     return stop(environ, port=given.port, state_dir=given.state_dir)
 
 
-COMMANDS: tuple[Callable[[Subparsers], None], ...] = (
-    run_arguments.add_run,
-    run_arguments.add_exec,
-    history_arguments.add_attach,
-    history_arguments.add_log,
-    gateway_arguments.add_gateways,
-    gateway_arguments.add_kernelspecs,
-    gateway_arguments.add_sessions,
-    gateway_arguments.add_control,
-    add_serve,
-    add_stop,
-)
+_COMMANDS: Mapping[str, Callable[[Subparsers], None]] = {
+    "run": run_arguments.add_run,
+    "exec": run_arguments.add_exec,
+    "attach": history_arguments.add_attach,
+    "log": history_arguments.add_log,
+    "gateways": gateway_arguments.add_gateways,
+    "kernelspecs": gateway_arguments.add_kernelspecs,
+    "sessions": gateway_arguments.add_sessions,
+    **dict.fromkeys(("interrupt", "restart", "shutdown"), gateway_arguments.add_control),
+    "serve": add_serve,
+    "stop": add_stop,
+}
 """In the order of the help."""
+
+
+def adding(command: str | None) -> Iterable[Callable[[Subparsers], None]]:
+    """What adds the arguments of a command, or of all where it is none of them: making them takes time."""
+    adds = _COMMANDS.get(command or "")
+    return dict.fromkeys(_COMMANDS.values()) if adds is None else (adds,)

@@ -150,7 +150,9 @@ async def embedded(settings: ServeSettings, *, environ: Mapping[str, str]) -> As
     """A private gateway inside this process, on a Unix socket that nobody else can reach."""
     with _folder(environ) as folder, contextlib.closing(listen_on_path(folder / "gateway")) as listener:
         private = msgspec.structs.replace(settings, socket=Path(listener.getsockname()))
-        host = Host(_host_options(private, environ, folder, None))
+        options = _host_options(private, environ, folder, None)
+        # Its kernels are few and soon gone: nothing that is made ready for them would pay.
+        host = Host(dataclasses.replace(options, fork=False, warm=0))
         # The host is left first: clients hear why their kernels end while there still is a gateway to tell.
         async with running(private, host, listener, token=None), host:
             yield Service(host, url(private, listener), None)
@@ -200,6 +202,9 @@ def _host_options(
         environ=kernel_environment(environ),
         default_kernel=settings.default_kernel,
         most_kernels=settings.max_kernels,
+        fork=not settings.no_fork,
+        preload=settings.preload,
+        warm=settings.warm,
         limits=KernelLimits(
             start_timeout=settings.kernel_start_timeout,
             shutdown_wait=settings.kernel_shutdown_wait,

@@ -19,6 +19,7 @@ from kernelway.host.lifeline import Lifeline, own_message
 from kernelway.host.restart_policy import RestartPolicy
 from kernelway.host.run import KernelRun, Order, Surroundings
 from kernelway.host.tasks import log_failure
+from kernelway.host.warm import Warm
 from kernelway.protocol.close_codes import CloseCode
 from kernelway.protocol.errors import (
     KernelDied,
@@ -51,6 +52,9 @@ class Kernel:
     Starting, restarting and shutting down wait for one another; but a shutdown does not wait for a start
     to succeed. Cancelling one of them midway leaves a kernel that only a shutdown can mend:
     :class:`~kernelway.host.kernels.Kernels` lets none of them be cancelled.
+
+    ``warm`` is a kernel that waited for this order, of the same id: the first start takes it, and starts
+    another where it cannot be had.
     """
 
     def __init__(
@@ -60,6 +64,8 @@ class Kernel:
         specs: LocalKernelSpecs,
         limits: KernelLimits,
         journal: Journal,
+        *,
+        warm: Warm | None = None,
     ) -> None:
         self.order = order
         self.id: KernelId = order.kernel_id
@@ -79,13 +85,17 @@ class Kernel:
         self._ended = False
         """Whether a shutdown is done, after which there is nothing to tell, and no journal to tell it."""
         self._runs = 0
-        self._run: KernelRun | None = None
-        self._lifeline: Lifeline | None = None
+        self._warm = warm
+        # Not ready for anybody before the start has ended; and a shutdown that comes before it ends them.
+        self._run: KernelRun | None = None if warm is None else warm.run
+        self._lifeline: Lifeline | None = None if warm is None else warm.lifeline
         self._starting: asyncio.Timeout | None = None
         """The deadline of the start that goes on, if one does."""
         self._settled = asyncio.Event()
         """Set while there is a run that is ready, and when there is none and will be none."""
         self._watcher: asyncio.Task[None] | None = None
+        self.answered = asyncio.Event()
+        """Set once it has executed something for a client, or will not any more."""
 
     @property
     def last_activity(self) -> datetime:
@@ -165,6 +175,7 @@ class Kernel:
     async def shutdown(self) -> None:
         """End it for good, within about ``shutdown_wait`` seconds; its clients are told and closed."""
         self._shut_down = True
+        self.answered.set()
         if self._starting is not None and not self._starting.expired():
             self._starting.reschedule(asyncio.get_running_loop().time())
         async with self._changing:
@@ -202,6 +213,9 @@ class Kernel:
         limit = 0.0 if self._shut_down else self._limits.start_timeout
         try:
             async with asyncio.timeout(limit) as self._starting:
+                warm, self._warm = self._warm, None
+                if warm is not None and await self._takes(warm):
+                    return warm.run
                 spec = await self._specs.find(self.order.spec_name)
                 run = self._run = KernelRun(self.order, spec, self._surroundings, number=self._runs)
                 await run.start()
@@ -217,6 +231,20 @@ class Kernel:
             raise KernelStartFailed(f"The kernel could not be started: {error}") from error
         finally:
             self._starting = None
+
+    async def _takes(self, warm: Warm) -> bool:
+        """Make the run that waited this kernel's; where that fails, it is ended."""
+        warm.lifeline.redirect(self._publish)
+        try:
+            await warm.become(self.order)
+        except KernelError as error:
+            log.warning("Kernel %s is started afresh, not taken from those that wait. %s", self.id, error)
+            await self._end_run(KernelRestarted("The kernel was started afresh."), polite=False)
+            self._runs += 1
+            return False
+        self._session = warm.lifeline.speaker or self._session
+        self.state = ExecutionState.IDLE
+        return True
 
     def _why_late(self) -> str:
         if self._shut_down:
@@ -281,6 +309,7 @@ class Kernel:
         if not self._shut_down:
             log.error("Kernel %s is dead. %s", self.id, reason)
         self._reason = reason
+        self.answered.set()
         self._announce(ExecutionState.DEAD)
         self._settled.set()
 
@@ -299,10 +328,13 @@ class Kernel:
         if header.msg_type != "status":
             return
         self._session = header.session
-        if self._run is None or message.read_parent_header().msg_type in _CONTROL_REQUESTS:
+        asked = message.read_parent_header().msg_type
+        if self._run is None or asked in _CONTROL_REQUESTS:
             # What a run says while it is ended is not how the kernel is.
             return
         state = message.read_content().get("execution_state")
+        if asked == "execute_request" and state == ExecutionState.IDLE and self._settled.is_set():
+            self.answered.set()
         if state in (ExecutionState.STARTING, ExecutionState.IDLE, ExecutionState.BUSY):
             self.state = ExecutionState(state)
 

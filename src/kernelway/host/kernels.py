@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import uuid
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from jupyter_client.kernelspec import KernelSpec
+
 from kernelway.host.attachment import Attachment
 from kernelway.host.ended import EndedChannels, join_ended, told_end
 from kernelway.host.journals import Journals
 from kernelway.host.kernel import Kernel, KernelLimits
 from kernelway.host.kernelspecs import LocalKernelSpecs
+from kernelway.host.pool import Pool
 from kernelway.host.run import Order, Surroundings
 from kernelway.host.tasks import Tasks
 from kernelway.protocol.channels import Joining
@@ -24,6 +28,10 @@ log = logging.getLogger(__name__)
 
 _ANSWER_AFTER = 10.0
 """Seconds after which a start that still goes on is answered as it is: HTTP clients do not wait for ever."""
+
+_SETTLES_WITHIN = 2.0
+"""Seconds after its start in which a kernel is likely to be asked for its first result. Until that is there,
+or for so long, no kernel is made ready for others: somebody waits for that result."""
 
 
 class Kernels:
@@ -39,6 +47,7 @@ class Kernels:
         surroundings: Surroundings,
         specs: LocalKernelSpecs,
         journals: Journals,
+        pool: Pool,
         *,
         limits: KernelLimits,
         most: int | None,
@@ -47,6 +56,8 @@ class Kernels:
         self._surroundings = surroundings
         self._specs = specs
         self._journals = journals
+        self._pool = pool
+        self._pool.permit(most)
         self._limits = limits
         self._most = most
         self._home = home
@@ -94,12 +105,10 @@ class Kernels:
         working folder that is not there or variables that cannot be, and KernelStartFailed with the reason;
         the kernel is gone then. Cancelling leaves the kernel to start.
         """
-        name = request.name or await self._specs.default_name()
-        await self._specs.find(name)
-        _check_variables(request.env)
-        cwd = await asyncio.to_thread(self._working_folder, request.path)
-        kernel = self._admit(Order(KernelId(str(uuid.uuid4())), name, cwd, request.env))
+        name, spec, cwd = await asyncio.to_thread(self._look_up, request)
+        kernel = self._admit(name, spec, cwd, request.env)
         start = self._tasks.begin(self._start(kernel), name=f"start kernel {kernel.id}")
+        self._tasks.begin(self._settle(kernel, start), name=f"leave kernel {kernel.id} its first moments")
         done, _ = await asyncio.wait({start}, timeout=_ANSWER_AFTER)
         if done:
             error = start.result()
@@ -108,23 +117,31 @@ class Kernels:
                 raise error
         return kernel
 
-    def _admit(self, order: Order) -> Kernel:
+    def _admit(self, name: str, spec: KernelSpec, cwd: Path, env: Mapping[str, str]) -> Kernel:
         # The limit is checked and the place taken in one step, so that a burst cannot pass it.
         if self._closed:
             raise Conflict("This gateway is stopping and starts no more kernels.")
         if self._most is not None and len(self._kernels) >= self._most:
             raise LimitReached(f"There are {self._most} kernels already, which is the limit of this gateway.")
-        started = timestamp(datetime.now(UTC))
-        journal = self._journals.open(order.kernel_id, name=order.spec_name, started=started)
-        kernel = Kernel(order, self._surroundings, self._specs, self._limits, journal)
-        self._kernels[order.kernel_id] = kernel
+        warm = self._pool.take(name, spec, cwd, env)
+        kernel_id = KernelId(str(uuid.uuid4())) if warm is None else warm.id
+        journal = self._journals.open(kernel_id, name=name, started=timestamp(datetime.now(UTC)))
+        order = Order(kernel_id, name, cwd, env)
+        kernel = Kernel(order, self._surroundings, self._specs, self._limits, journal, warm=warm)
+        self._kernels[kernel_id] = kernel
+        self._share_places()
         self._emptied.clear()
         self._taken.set()
         return kernel
 
+    def _share_places(self) -> None:
+        """Leave to the pool what is left of the limit: it ends a kernel rather than that one is refused."""
+        self._pool.permit(None if self._most is None else self._most - len(self._kernels))
+
     def _forget(self, kernel_id: KernelId, reason: str) -> None:
         if self._kernels.pop(kernel_id, None) is not None:
             self._journals.end(kernel_id, reason=reason)
+            self._share_places()
         if not self._kernels:
             self._taken.clear()
             self._emptied.set()
@@ -146,6 +163,19 @@ class Kernels:
             return error
         return None
 
+    async def _settle(self, kernel: Kernel, start: asyncio.Task[KernelwayError | None]) -> None:
+        with self._pool.undisturbed():
+            await asyncio.wait({start})
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_SETTLES_WITHIN):
+                    await kernel.answered.wait()
+
+    def _look_up(self, request: StartKernel) -> tuple[str, KernelSpec, Path]:
+        # In one thread at one go: each change of threads costs as much as all that is looked up.
+        name, spec = self._specs.find_now(request.name)
+        _check_variables(request.env)
+        return name, spec, self._working_folder(request.path)
+
     def _working_folder(self, path: str | None) -> Path:
         try:
             folder = self._home if path is None else self._home / Path(path).expanduser()
@@ -160,7 +190,8 @@ class Kernels:
     async def restart(self, kernel_id: KernelId) -> Kernel:
         """Restart a kernel and wait until it is ready: see :meth:`Kernel.restart`."""
         kernel = self.get(kernel_id)
-        await self._tasks.run(kernel.restart(), name=f"restart kernel {kernel_id}")
+        with self._pool.undisturbed():
+            await self._tasks.run(kernel.restart(), name=f"restart kernel {kernel_id}")
         return kernel
 
     async def shutdown(self, kernel_id: KernelId) -> None:
@@ -180,7 +211,9 @@ class Kernels:
     async def close(self) -> None:
         """End all kernels at once, and every start that still goes on; there will be no others."""
         self._closed = True
-        ends = await asyncio.gather(*(self._shut_down(kernel) for kernel in self), return_exceptions=True)
+        ends = await asyncio.gather(
+            self._pool.close(), *(self._shut_down(kernel) for kernel in self), return_exceptions=True
+        )
         for error in filter(None, ends):
             log.error("A kernel did not end as it should: %s", error)
         await self._tasks.ended()

@@ -29,9 +29,12 @@ class LocalKernelSpecs:
 
     async def default_name(self) -> str:
         """The kernelspec for requests that name none: the setting's, else ``python3``, else the first."""
+        return self._default if self._default is not None else await asyncio.to_thread(self._default_name)
+
+    def _default_name(self) -> str:
         if self._default is not None:
             return self._default
-        names = await asyncio.to_thread(self.finder.find_kernel_specs)
+        names = self.finder.find_kernel_specs()
         return "python3" if "python3" in names or not names else min(names)
 
     async def all(self) -> KernelSpecs:
@@ -50,6 +53,14 @@ class LocalKernelSpecs:
     async def find(self, name: str) -> KernelSpec:
         """jupyter_client's own object for a kernelspec; :class:`NotFound` names those there are."""
         return await asyncio.to_thread(self._find, name)
+
+    def find_now(self, name: str | None) -> tuple[str, KernelSpec]:
+        """In the thread that calls this: the kernelspec of that name, or the default one, and its name.
+
+        :class:`NotFound` as for :meth:`find`.
+        """
+        name = name or self._default_name()
+        return name, self._find(name)
 
     async def resource(self, name: str, file: str) -> Path:
         """The path of a file in a kernelspec's own folder; :class:`NotFound` for anything else."""

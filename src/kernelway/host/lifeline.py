@@ -82,6 +82,9 @@ class Lifeline:
         self._idle_seen = False
         self._lifting = False
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._question: _Question | None = None
+        self.speaker: SessionId | None = None
+        """The session of the kernel's own messages, once it has answered a silent question."""
         self._sockets: dict[Channel, KernelSocket] = {}
 
     async def until_ready(self) -> None:
@@ -91,16 +94,40 @@ class Lifeline:
         """
         self._connect()
         self._ask()
-        exited = asyncio.create_task(self._run.exited(), name="exit before ready")
+        await self._unless_it_exits(self._ready)
+
+    async def _unless_it_exits(self, answer: asyncio.Future[None]) -> None:
+        exited = asyncio.create_task(self._run.exited(), name="exit before an answer")
         try:
-            either: set[asyncio.Future[Any]] = {self._ready, exited}
+            either: set[asyncio.Future[Any]] = {answer, exited}
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            if not self._ready.done():
+            if not answer.done():
                 raise KernelStartFailed(exited.result())
-            self._ready.result()
+            answer.result()
         finally:
             exited.cancel()
             await asyncio.wait({exited})
+
+    def redirect(self, publish: Callable[[Message], None]) -> None:
+        """From now on, tell somebody else what the kernel publishes."""
+        self._publish = publish
+
+    async def ask_silently(self, msg_type: str, content: dict[str, object]) -> dict[str, Any]:
+        """Send a request to a kernel that is ready; the content of its reply, once it is idle again.
+
+        Nobody is told what the kernel publishes in answer. One question at a time. :class:`KernelError` where
+        the kernel exits, or answers what cannot be understood.
+        """
+        request = own_message(Channel.SHELL, msg_type, content, self._session)
+        question = self._question = _Question(request.read_header().msg_id)
+        try:
+            self._sockets[Channel.SHELL].try_send(zmq_framing.encode(request, self._run.signer))
+            await self._unless_it_exits(question.answered)
+        except FrameError as error:
+            raise KernelStartFailed(f"The kernel's answer is wrong: {error}") from error
+        finally:
+            self._question = None
+        return question.reply
 
     def request_shutdown(self) -> None:
         """Ask the kernel to shut itself down; what it answers is not waited for."""
@@ -139,6 +166,7 @@ class Lifeline:
 
     def _on_shell(self, parts: Sequence[Buffer]) -> None:
         if self._ready.done():
+            self._hear_reply(parts)
             return
         try:
             message = zmq_framing.decode(parts, Channel.SHELL, self._run.signer)
@@ -159,11 +187,33 @@ class Lifeline:
     def _on_iopub(self, parts: Sequence[Buffer]) -> None:
         try:
             message = zmq_framing.decode(parts, Channel.IOPUB, self._run.signer)
+            if self._question is not None and self._is_answer(message, self._question):
+                return
             self._publish(message)
             if not self._ready.done():
                 self._look_for_idle(message)
         except FrameError as error:
             log.warning("A message that a kernel published is not passed on: %s", error)
+
+    def _hear_reply(self, parts: Sequence[Buffer]) -> None:
+        question = self._question
+        if question is None:
+            return
+        try:
+            message = zmq_framing.decode(parts, Channel.SHELL, self._run.signer)
+            if message.read_parent_header().msg_id == question.asked:
+                question.note_reply(message.read_content())
+        except FrameError as error:
+            question.fail(error)
+
+    def _is_answer(self, message: Message, question: _Question) -> bool:
+        if message.read_parent_header().msg_id != question.asked:
+            return False
+        header = message.read_header()
+        if header.msg_type == "status":
+            self.speaker = header.session
+            question.note_state(message.read_content().get("execution_state"))
+        return True
 
     def _look_for_idle(self, message: Message) -> None:
         if message.read_header().msg_type == "status":
@@ -173,6 +223,36 @@ class Lifeline:
     def _check(self) -> None:
         if self._answered and self._idle_seen and not self._ready.done():
             self._ready.set_result(None)
+
+
+class _Question:
+    """A silent request, and what has come of it."""
+
+    def __init__(self, asked: MessageId) -> None:
+        self.asked = asked
+        self.reply: dict[str, Any] = {}
+        self.answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._replied = False
+        self._idle = False
+
+    def note_reply(self, content: dict[str, Any]) -> None:
+        """The reply has come."""
+        self.reply, self._replied = content, True
+        self._check()
+
+    def note_state(self, state: object) -> None:
+        """The kernel has said what it does about it."""
+        self._idle |= state == ExecutionState.IDLE
+        self._check()
+
+    def fail(self, error: Exception) -> None:
+        """No answer will come."""
+        if not self.answered.done():
+            self.answered.set_exception(error)
+
+    def _check(self) -> None:
+        if self._replied and self._idle and not self.answered.done():
+            self.answered.set_result(None)
 
 
 def _ignore(_: Sequence[Buffer]) -> None:
