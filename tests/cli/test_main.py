@@ -54,6 +54,56 @@ def test_help_loads_nothing_heavy(command: list[str]) -> None:
     assert done.stdout.splitlines()[-1] == "loaded: []"
 
 
+def test_a_command_that_is_none_is_told_of_those_that_are(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["rum", "a.py"])
+    assert left.value.code == 2
+    said = capsys.readouterr().err
+    assert "rum" in said
+    assert all(name in said for name in ("run", "exec", "sessions", "shutdown", "serve", "stop"))
+
+
+UNUSED = (
+    *("aiohttp.web", "zmq", "jupyter_client", "ipykernel", "IPython", "tornado", "traitlets"),
+    *("rich", "difflib", "html.parser", "tomllib", "keyring"),
+    *("kernelway.gateway", "kernelway.host", "kernelway.cli.show.live", "kernelway.cli.tables"),
+)
+
+
+def test_a_run_on_a_gateway_loads_only_what_it_uses(gpu: Home) -> None:
+    gpu.write("one.py", "print(6 * 7)")
+    command = ["run", "one.py", "--on", "gpu"]
+    program = (
+        f"import sys\nfrom kernelway.cli.main import main\nstatus = main({command!r})\n"
+        f"print('loaded:', status, [name for name in {UNUSED!r} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=gpu.environ,
+        cwd=gpu.work,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    ended = kernelway("shutdown", "one.py", "--on", "gpu", environ=gpu.environ)
+    assert ended.returncode == 0, ended.stderr
+    assert "42" in done.stdout
+    assert done.stdout.splitlines()[-1] == "loaded: 0 []", done.stderr
+
+
+OF_ITS_GATEWAY = ("kernelway.gateway.application", "kernelway.gateway.openapi", "kernelway.client", "rich")
+
+
+def test_a_host_loads_nothing_that_is_its_gateways_alone() -> None:
+    loaded = f"[name for name in {OF_ITS_GATEWAY!r} if name in sys.modules]"
+    program = f"import sys, kernelway.cli.serve\nprint({loaded})"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
 @pytest.mark.parametrize("flag", ["--version", "-V"])
 def test_the_version(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):

@@ -21,8 +21,10 @@ from kernelway.protocol.errors import InvalidRequest
     ],
 )
 def test_what_is_given(arguments: list[str], fields: dict[str, object]) -> None:
-    given = vars(parser().parse_args(arguments))
-    assert {name: given[name] for name in fields} == fields
+    # All of the command line, and as much of it as one command needs, mean the same.
+    for whole_or_part in (parser(), parser(arguments[0])):
+        given = vars(whole_or_part.parse_args(arguments))
+        assert {name: given[name] for name in fields} == fields
 
 
 @pytest.mark.parametrize(

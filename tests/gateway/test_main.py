@@ -149,9 +149,11 @@ def test_it_does_not_take_what_lies_in_the_working_folder_for_its_own(
 
 def test_it_loads_nothing_of_a_host() -> None:
     # It is back soon after a kill because it has little to load.
-    code = "import sys, kernelway.gateway.__main__; print(*sys.modules)"
+    code = "import sys, kernelway.gateway.child, kernelway.gateway.application; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
     loaded = set(done.stdout.split())
-    assert not {"zmq", "jupyter_client", "traitlets", "IPython", "kernelway.host.host"} & loaded
+    of_a_host = {"zmq", "jupyter_client", "jupyter_core", "ipykernel", "traitlets", "tornado", "IPython"}
+    of_a_command = {"rich", "platformdirs", "kernelway.cli", "kernelway.client"}
+    assert not {"kernelway.host.host", *of_a_host, *of_a_command} & loaded

@@ -6,6 +6,7 @@ Modules that do the work are imported when they are needed, so that ``--help`` a
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -35,8 +36,8 @@ examples:
 """
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+def parser(command: str | None = None) -> argparse.ArgumentParser:
+    """The whole command line; where a command is named, without the arguments of the others."""
     from kernelway.cli import arguments
 
     top = argparse.ArgumentParser(
@@ -45,17 +46,36 @@ def parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    top.set_defaults(talks=True)
     top.add_argument("-V", "--version", action="version", version=f"kernelway {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in arguments.COMMANDS:
+    for add in arguments.adding(command):
         add(commands)
     return top
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status."""
-    given = parser().parse_args(arguments)
+    """Run one command; the exit status. Without ``arguments`` it is that of this process, which ends then."""
+    if arguments is not None:
+        return _run(arguments)
+    # Modules are no garbage; run_loop takes up the search for it once they are loaded.
+    gc.disable()
+    try:
+        return _run(sys.argv[1:])
+    finally:
+        # The interpreter would look for cycles in all that was loaded before it ends, which takes longer than
+        # many a command; the operating system takes everything back in any case.
+        gc.freeze()
+
+
+def _run(arguments: Sequence[str]) -> int:
+    given = parser(arguments[0] if arguments else None).parse_args(arguments)
     command: Command = given.command
+    if given.talks:
+        from kernelway.transport.loading import load_aiohttp
+
+        # Before a module of the command imports it.
+        load_aiohttp()
     try:
         return command(given, environment())
     except KernelwayError as error:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shlex
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from kernelway.cli.finding import Running, find, is_id, looks_like_id, running
+from kernelway.cli.overlapping import both
 from kernelway.cli.places import LOCAL, Place, SavedPlaces, without_gateway
 from kernelway.cli.sentences import say
 from kernelway.client import Gateway, Kernel
 from kernelway.client.session import own_session_path
 from kernelway.protocol.errors import Conflict, Forbidden, InvalidRequest, LinkError, NotFound
+
+T = TypeVar("T")
 
 _ENDS_WITHIN: Final = 15.0
 """Seconds for a gateway to end a kernel that nobody needs any more."""
@@ -104,15 +107,16 @@ async def unlisted(place: Place, kernel_id: str) -> Running:
 
 async def _running(gateway: Gateway, name: str) -> list[Running]:
     """What runs on a gateway, as far as it tells."""
-    try:
-        sessions = await gateway.sessions()
-    except (Forbidden, NotFound):
-        sessions = []
-    try:
-        kernels = await gateway.kernels()
-    except (Forbidden, NotFound):
-        kernels = []
+    kernels, sessions = await both(_told(gateway.kernels()), _told(gateway.sessions()))
     return running(name, kernels, sessions)
+
+
+async def _told(listing: Coroutine[Any, Any, list[T]]) -> list[T]:
+    """The list; empty where the gateway does not list that."""
+    try:
+        return await listing
+    except (Forbidden, NotFound):
+        return []
 
 
 def _check_kernel(order: Order, found: Running) -> None:

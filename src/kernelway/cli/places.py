@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -136,6 +135,8 @@ def without_gateway(kernel: str, gateway: str, known: Iterable[str]) -> str:
 
 def _meant(name: str, known: Iterable[str]) -> str:
     """A question for the name that is nearest to a wrong one, if any is near."""
+    import difflib
+
     folded = {each.casefold(): each for each in known}
     near = difflib.get_close_matches(name.casefold(), folded, n=1)
     return f" Did you mean {folded[near[0]]!r}?" if near else ""

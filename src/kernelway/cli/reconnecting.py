@@ -9,10 +9,9 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Final, Protocol, Self, TextIO
 
-from kernelway.cli.show.live import LiveView
 from kernelway.cli.show.paint import Paint, Tone
 from kernelway.cli.show.terminal import Terminal
-from kernelway.cli.show.view import View
+from kernelway.cli.show.view import StandingView, View
 from kernelway.client import Feed, LinkEvent, LinkStatus
 from kernelway.source.terminal import clipped
 
@@ -125,6 +124,6 @@ def telling(
         stderr.write("\r\x1b[K" + paint(clipped(text, terminal.size().columns - 1), Tone.WARNING))
         stderr.flush()
 
-    if isinstance(view, LiveView):
+    if isinstance(view, StandingView):
         return Reconnecting(linked, where, stand=view.stand, say=say)
     return Reconnecting(linked, where, stand=row if terminal.moves else None, say=say)

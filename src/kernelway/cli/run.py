@@ -10,6 +10,7 @@ from kernelway.cli import opening
 from kernelway.cli.hints import Surroundings
 from kernelway.cli.interrupts import Interrupts
 from kernelway.cli.opening import Opened, Order
+from kernelway.cli.overlapping import both
 from kernelway.cli.picking import Picked, Wanted, pick, read
 from kernelway.cli.places import Place, SavedPlaces, kernelspec_for, language_of_kernel, languages
 from kernelway.cli.progress import Progress
@@ -68,8 +69,7 @@ async def open_for(
 
     ``check`` raises where that cannot be.
     """
-    specs = await place.gateway.kernelspecs()
-    found = await opening.existing(order, place, want.file)
+    specs, found = await both(place.gateway.kernelspecs(), opening.existing(order, place, want.file))
     kernel = order.kernel if found is None else found.kernel.name
     if found is None and kernel is not None:
         kernelspec_for(specs, kernel=kernel, language=None, where=place.where)

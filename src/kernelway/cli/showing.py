@@ -21,11 +21,8 @@ from kernelway.cli.running import Outcome, Runner, Status
 from kernelway.cli.sentences import fitted
 from kernelway.cli.show.json_lines import JsonView
 from kernelway.cli.show.listing import Listing
-from kernelway.cli.show.live import LiveView
 from kernelway.cli.show.paint import Paint, Tone
-from kernelway.cli.show.passing import PassingView
 from kernelway.cli.show.pictures import AttachmentFolder
-from kernelway.cli.show.plain import PlainView
 from kernelway.cli.show.terminal import terminal_of
 from kernelway.cli.show.view import Beginning, View
 from kernelway.cli.show.writer import Writer
@@ -113,16 +110,23 @@ async def show(
 
 @contextlib.asynccontextmanager
 async def _view(command: Command, showing: Showing) -> AsyncIterator[View]:
+    """The view that fits; of the views only that one is loaded."""
     terminal = terminal_of(sys.stdout, command.environ)
     folder = AttachmentFolder(showing.attachments)
     async with Writer(sys.stdout) as writer:
         if command.as_json:
             yield JsonView(writer)
         elif terminal.moves:
+            from kernelway.cli.show.live import LiveView
+
             yield LiveView(terminal, writer, folder, listing=showing.listing)
         elif showing.listing is not None:
+            from kernelway.cli.show.plain import PlainView
+
             yield PlainView(writer, folder, showing.listing, notes=sys.stderr)
         else:
+            from kernelway.cli.show.passing import PassingView
+
             async with Writer(sys.stderr) as errors:
                 yield PassingView(writer, errors, folder, notes=sys.stderr)
 

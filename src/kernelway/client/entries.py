@@ -8,7 +8,6 @@ SERVICE NAME`` stores it). They are looked up when the gateway is used, not when
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -109,6 +108,8 @@ def _decoded(name: str, options: Mapping[str, Any]) -> _Options:
 def _check_keys(whose: str, given: Mapping[str, Any], known: tuple[str, ...]) -> None:
     for key in given:
         if key not in known:
+            import difflib
+
             lower = {name.lower(): name for name in known}
             close = difflib.get_close_matches(key.lower(), lower, n=1, cutoff=0.5)
             meant = f"did you mean {lower[close[0]]!r}? " if close else ""

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from types import MappingProxyType, NoneType, TracebackType
-from typing import Final, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Self, TypeVar, cast
 
 import aiohttp
 import msgspec
@@ -24,7 +24,6 @@ from kernelway.client.failures import broken
 from kernelway.client.login import PasswordLogin
 from kernelway.client.options import GatewayOptions, parse_destination
 from kernelway.client.pulse import NO_HEARTBEAT, WatchedWebSocket
-from kernelway.client.tunnel import Tunnel
 from kernelway.protocol.errors import (
     ConfigError,
     KernelwayError,
@@ -34,6 +33,9 @@ from kernelway.protocol.errors import (
     WrongCredentials,
 )
 from kernelway.transport.tls import client_context, parse_fingerprint, shown_certificate
+
+if TYPE_CHECKING:
+    from kernelway.client.tunnel import Tunnel
 
 T = TypeVar("T")
 
@@ -152,6 +154,8 @@ class HttpClient:
                 f"Python reaches no Unix sockets on Windows, so {self.peer.shown} cannot be used."
             )
         if options.ssh is not None:
+            from kernelway.client.tunnel import Tunnel
+
             tunnel = Tunnel(
                 parse_destination(options.ssh),
                 remote=remote_end(way),

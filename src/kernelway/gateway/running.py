@@ -8,7 +8,6 @@ import ssl
 from collections.abc import AsyncIterator
 
 from kernelway.gateway.access import AccessRules, is_loopback
-from kernelway.gateway.application import application
 from kernelway.settings import ServeSettings
 from kernelway.transport.api.client_socket import Beat
 from kernelway.transport.api.hosts import Host
@@ -24,6 +23,9 @@ async def running(
 
     The path of a listener that is ``shared`` with another process stays.
     """
+    # A host, which imports this module for what the settings mean, needs none of the routes.
+    from kernelway.gateway.application import application
+
     app = application(
         host,
         rules=_rules(settings, token),

@@ -6,8 +6,6 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-import platformdirs
-
 from kernelway.protocol.errors import ConfigError
 
 LONGEST_SOCKET_PATH = 100
@@ -52,6 +50,9 @@ def runtime_folder(environ: Mapping[str, str]) -> Path:
 
 def state_folder(hostname: str, name: str) -> Path:
     """Where a gateway keeps what must survive it: its token, its lock and its log."""
+    # A gateway is told its folders, and does without this.
+    import platformdirs
+
     return platformdirs.user_state_path("kernelway") / hostname / name
 
 

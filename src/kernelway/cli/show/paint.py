@@ -5,9 +5,6 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from rich.color import ColorSystem
-from rich.style import Style
-
 
 class Tone(StrEnum):
     """What a piece of text is, rather than how it looks."""
@@ -20,7 +17,15 @@ class Tone(StrEnum):
     STRONG = "bold"
 
 
-_STYLES: Final = {tone: Style.parse(tone.value) for tone in Tone}
+_CODES: Final = {
+    # Of ECMA-48's "select graphic rendition", by hand: six numbers are not worth loading a library for.
+    Tone.VALUE: "36",
+    Tone.GOOD: "32",
+    Tone.BAD: "31",
+    Tone.WARNING: "33",
+    Tone.QUIET: "2",
+    Tone.STRONG: "1",
+}
 
 
 class Paint:
@@ -33,4 +38,4 @@ class Paint:
         """The text in the tone."""
         if not self.colours or not text:
             return text
-        return _STYLES[tone].render(text, color_system=ColorSystem.STANDARD)
+        return f"\x1b[{_CODES[tone]}m{text}\x1b[0m"

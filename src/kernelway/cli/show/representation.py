@@ -14,7 +14,6 @@ import re
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from kernelway.cli.show.html_text import text_of_html
 from kernelway.protocol.execution import MimeBundle
 
 _PLAIN: Final = "text/plain"
@@ -72,6 +71,9 @@ def _source(data: MimeBundle) -> Representation | None:
         if source := _text(data.get(mime)):
             return Text(source)
     if html := _text(data.get("text/html")):
+        # Few outputs have no other text, and reading HTML takes a parser.
+        from kernelway.cli.show.html_text import text_of_html
+
         readable = text_of_html(html)
         return Text(readable) if readable else Attachment("page", "text/html", html.encode())
     if "application/json" in data:

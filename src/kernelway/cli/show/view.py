@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from kernelway.cli.show.row import Row
 from kernelway.protocol.execution import ExecuteReply, Output
@@ -67,3 +67,11 @@ class HistoryView(View, Protocol):
 
     def aside(self, text: str) -> None:
         """Write a sentence of our own between pieces of code, for good."""
+
+
+@runtime_checkable
+class StandingView(View, Protocol):
+    """A view that can keep a row below everything, as that on a terminal can."""
+
+    def stand(self, text: str) -> None:
+        """Keep the row, whatever runs, until another text takes its place; none ends it."""
