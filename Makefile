@@ -51,8 +51,8 @@ check: .venv/test.stamp ## Lint and type-check.
 	@$(BIN)/mypy
 
 .PHONY: bench
-bench: .venv/test.stamp ## Measure beside jupyter_server, kernel_gateway and bare ZeroMQ (ONLY=stream,start).
-	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
+bench: .venv/test.stamp ## Measure beside peers and bare ZeroMQ, and write the pages (ONLY=stream,start: no pages; JSON=file).
+	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY),--pages docs) $(if $(JSON),--json "$(JSON)")
 
 .PHONY: faults
 faults: .venv/test.stamp ## Break links, gateways, hosts and disks at length, and print what that cost (as root: all of it).

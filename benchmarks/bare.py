@@ -18,8 +18,9 @@ import zmq
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 
-from benchmarks.exchange import DEADLINE, Arrived, Exchange, Kernel, Request, Shortfall
-from benchmarks.workspace import Workspace
+from benchmarks.exchange import DEADLINE, Arrived, Exchange, Kernel, Listeners, Request, Shortfall
+from benchmarks.processes import Processes
+from benchmarks.workspace import PYTHON, Workspace
 from kernelway.protocol.message import Channel
 
 _DELIMITER = b"<IDS|MSG>"
@@ -30,11 +31,12 @@ class BareKernel:
 
     def __init__(self, manager: AsyncKernelManager, context: zmq.Context[zmq.Socket[bytes]]) -> None:
         self._manager = manager
+        self._context = context
+        self.running = True
         self._session = uuid.uuid4().hex
         self._key: bytes = manager.session.key
-        self._shell = self._connect(context, zmq.DEALER, manager.shell_port)
-        self._iopub = self._connect(context, zmq.SUB, manager.iopub_port)
-        self._iopub.subscribe(b"")
+        self._shell = self._connect(zmq.DEALER, manager.shell_port)
+        self._iopub = self._subscribed()
         self._poller = zmq.Poller()
         self._poller.register(self._shell, zmq.POLLIN)
         self._poller.register(self._iopub, zmq.POLLIN)
@@ -54,16 +56,31 @@ class BareKernel:
         exchange.seconds = time.perf_counter() - began
         return exchange
 
+    @property
+    def pid(self) -> int:
+        """The kernel's process."""
+        pid = getattr(self._manager.provisioner, "pid", None)
+        assert isinstance(pid, int)
+        return pid
+
+    async def listen(self, count: int) -> Listeners:
+        """So many more subscriptions."""
+        return BareListeners([self._subscribed() for _ in range(count)])
+
     async def shutdown(self) -> None:
         """End the kernel as jupyter_client does."""
         self._shell.close(linger=0)
         self._iopub.close(linger=0)
+        self.running = False
         await self._manager.shutdown_kernel()
 
-    def _connect(
-        self, context: zmq.Context[zmq.Socket[bytes]], kind: zmq.SocketType, port: int
-    ) -> zmq.Socket[bytes]:
-        socket = context.socket(kind)
+    def _subscribed(self) -> zmq.Socket[bytes]:
+        socket = self._connect(zmq.SUB, self._manager.iopub_port)
+        socket.subscribe(b"")
+        return socket
+
+    def _connect(self, kind: zmq.SocketType, port: int) -> zmq.Socket[bytes]:
+        socket = self._context.socket(kind)
         # The kernel is not bound yet. The default of 100 ms between attempts would count as starting time.
         socket.setsockopt(zmq.RECONNECT_IVL, 5)
         socket.setsockopt(zmq.RCVHWM, 0)
@@ -94,11 +111,49 @@ class BareKernel:
                 parts = socket.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return
-            start = parts.index(_DELIMITER) + 2
-            header = json.loads(parts[start])
-            parent_header = json.loads(parts[start + 1])
-            message = Arrived(channel, header["msg_type"], parts[start + 3], parts[start + 4 :])
-            exchange.add(parent_header.get("msg_id", ""), message)
+            parent_id, message = _decoded(channel, parts)
+            exchange.add(parent_id, message)
+
+
+class BareListeners:
+    """Subscriptions that libzmq's thread fills; they are emptied one after another."""
+
+    def __init__(self, sockets: list[zmq.Socket[bytes]]) -> None:
+        self._sockets = sockets
+        self._arrived: list[list[list[bytes]]] = [[] for _ in sockets]
+
+    async def until_idle(self, msg_id: str, *, deadline: float = DEADLINE) -> None:
+        """Blocks the event loop on purpose, as the exchange does."""
+        ends = time.perf_counter() + deadline
+        for socket, arrived in zip(self._sockets, self._arrived, strict=True):
+            while True:
+                left = ends - time.perf_counter()
+                if left <= 0 or not socket.poll(int(left * 1000) + 1):
+                    raise Shortfall(f"a client has not all within {deadline:g} s")
+                parts = socket.recv_multipart()
+                arrived.append(parts)
+                if b'"idle"' in parts[-1] and msg_id.encode() in parts[-3]:
+                    break
+
+    def take(self) -> list[list[Arrived]]:
+        """What each subscription has had."""
+        taken = [[_decoded(Channel.IOPUB, parts)[1] for parts in arrived] for arrived in self._arrived]
+        self._arrived = [[] for _ in self._sockets]
+        return taken
+
+    async def close(self) -> None:
+        """Close the sockets."""
+        for socket in self._sockets:
+            socket.close(linger=0)
+
+
+def _decoded(channel: Channel, parts: list[bytes]) -> tuple[str, Arrived]:
+    """A message, and the id of the request that it answers."""
+    start = parts.index(_DELIMITER) + 2
+    header = json.loads(parts[start])
+    parent_header = json.loads(parts[start + 1])
+    message = Arrived(channel, header["msg_type"], parts[start + 3], parts[start + 4 :])
+    return parent_header.get("msg_id", ""), message
 
 
 class BareSide:
@@ -109,17 +164,24 @@ class BareSide:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        # By default a context has 1,023 sockets at most.
+        self._context.set(zmq.MAX_SOCKETS, 4096)
+        self._kernels: list[BareKernel] = []
         self._specs = KernelSpecManager(kernel_dirs=[str(workspace.kernelspecs)], ensure_native_kernel=False)
 
     async def start(self) -> None:
         """Nothing has to run."""
 
-    async def start_kernel(self) -> Kernel:
+    def processes(self) -> Processes:
+        """Kernels alone."""
+        return Processes((), tuple(kernel.pid for kernel in self._kernels if kernel.running))
+
+    async def start_kernel(self, spec: str = PYTHON) -> Kernel:
         """Launch a kernel and connect to its endpoints, which it may bind later."""
         name = uuid.uuid4().hex[:8]
         endpoints: Path = self._workspace.folder / f"b-{name}"
         manager = AsyncKernelManager(
-            kernel_name="python3",
+            kernel_name=spec,
             kernel_spec_manager=self._specs,
             transport="ipc",
             ip=str(endpoints),
@@ -128,7 +190,9 @@ class BareSide:
         await manager.start_kernel(
             env=dict(self._workspace.environment), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        return BareKernel(manager, self._context)
+        kernel = BareKernel(manager, self._context)
+        self._kernels.append(kernel)
+        return kernel
 
     async def stop(self) -> None:
         """Close the context; its sockets went with their kernels."""

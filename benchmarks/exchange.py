@@ -8,10 +8,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
+from benchmarks.processes import Processes
 from kernelway.protocol.message import Buffer, Channel
 
 DEADLINE = 60.0
 """Seconds after which a request that is still unanswered counts as lost."""
+
+
+_HEARD_DEADLINES = (1, 1, 1, 2, 4, 8, 16)
+"""Seconds for each attempt; a server to which many clients connect at once takes some."""
 
 
 class Shortfall(Exception):
@@ -96,8 +101,24 @@ class Kernel(Protocol):
     async def exchange(self, request: Request, *, deadline: float = DEADLINE) -> Exchange:
         """Send a request and wait until it is answered; :class:`Shortfall` if it is not."""
 
+    async def listen(self, count: int) -> Listeners:
+        """Let so many more clients read what the kernel publishes, each with a connection of its own."""
+
     async def shutdown(self) -> None:
         """End the kernel and close the connection; also where the connection is lost already."""
+
+
+class Listeners(Protocol):
+    """Clients of one kernel that only read, at as little cost as can be, and decode nothing until asked."""
+
+    async def until_idle(self, msg_id: str, *, deadline: float = DEADLINE) -> None:
+        """Wait until every client has the last message that answers a request; else :class:`Shortfall`."""
+
+    def take(self) -> list[list[Arrived]]:
+        """What each has had on iopub since the last time."""
+
+    async def close(self) -> None:
+        """Close the connections."""
 
 
 class Side(Protocol):
@@ -110,8 +131,11 @@ class Side(Protocol):
     async def start(self) -> None:
         """Start what has to run before kernels can be started."""
 
-    async def start_kernel(self) -> Kernel:
+    async def start_kernel(self, spec: str = "python3") -> Kernel:
         """Start a kernel and connect to it, without waiting for its first reply."""
+
+    def processes(self) -> Processes:
+        """The processes that run for this side now."""
 
     async def stop(self) -> None:
         """End everything that :meth:`start` started and return when it is gone."""
@@ -139,6 +163,20 @@ def expression_value(reply: Mapping[str, Any], name: str) -> str:
         raise Shortfall(f"the kernel answered {value['ename']}: {value['evalue']}")
     text: str = value["data"]["text/plain"]
     return text
+
+
+async def until_iopub_is_heard(kernel: Kernel, listeners: Listeners | None = None) -> None:
+    """A new subscription misses what is published before it arrives, so ask until everybody has a status."""
+    for deadline in _HEARD_DEADLINES:
+        try:
+            exchange = await kernel.exchange(Request("kernel_info_request", {}), deadline=deadline)
+            if listeners is not None:
+                await listeners.until_idle(exchange.msg_id, deadline=deadline)
+                listeners.take()
+        except Shortfall:
+            continue
+        return
+    raise Shortfall("nothing arrives on iopub")
 
 
 async def evaluate(kernel: Kernel, expression: str, code: str = "") -> str:

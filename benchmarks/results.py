@@ -5,10 +5,11 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
-from benchmarks.scenarios import Unit
+from benchmarks.scenarios.scenario import Unit
 
 
 class Miss(msgspec.Struct, frozen=True):
@@ -69,26 +70,78 @@ class ScenarioResult(msgspec.Struct, frozen=True):
         return None if mine is None or theirs is None else mine / theirs
 
 
+class GrowthPoint(msgspec.Struct, frozen=True):
+    """All sides at one point of the axis."""
+
+    at: int
+    sides: tuple[SideResult, ...]
+
+
+class GrowthResult(msgspec.Struct, frozen=True):
+    """A figure at several points, in their order."""
+
+    name: str
+    title: str
+    axis: str
+    unit: Unit
+    rounds: int
+    points: tuple[GrowthPoint, ...]
+
+    def line(self, side: str) -> list[tuple[int, float]]:
+        """The medians of one side, where it did the work."""
+        return [
+            (point.at, result.median)
+            for point in self.points
+            for result in point.sides
+            if result.side == side and result.median is not None
+        ]
+
+    def at(self, at: int, name: str, title: str) -> ScenarioResult:
+        """One point by itself."""
+        point = next(point for point in self.points if point.at == at)
+        return ScenarioResult(name, title, self.unit, self.rounds, point.sides)
+
+    def last_over_first(self, name: str, title: str) -> ScenarioResult:
+        """Each value at the last point as a multiple of the same side's median at the first."""
+        first, last = self.points[0], self.points[-1]
+        base = {result.side: result.median for result in first.sides}
+        sides = tuple(
+            msgspec.structs.replace(
+                result,
+                values=tuple(value / median for value in result.values)
+                if (median := base[result.side])
+                else (),
+            )
+            for result in last.sides
+        )
+        return ScenarioResult(name, title, Unit.TIMES, self.rounds, sides)
+
+
 class Report(msgspec.Struct, frozen=True):
     """Everything about one run that a reader needs to judge it."""
 
     date: str
+    seconds: float
     machine: Mapping[str, str]
     versions: Mapping[str, str]
     scenarios: tuple[ScenarioResult, ...]
-
-    @property
-    def sides(self) -> list[str]:
-        """The names of the sides, in the order of the tables."""
-        return [result.side for result in self.scenarios[0].sides] if self.scenarios else []
+    growth: tuple[GrowthResult, ...] = ()
 
 
 def encode_report(report: Report) -> bytes:
     """The report as indented JSON: the values of every run, and the medians and ratios made of them."""
     document = msgspec.to_builtins(report)
     for scenario, written in zip(report.scenarios, document["scenarios"], strict=True):
-        written["better"] = scenario.unit.better
-        for side, row in zip(scenario.sides, written["sides"], strict=True):
-            row["median"] = side.median
-            row["ratios"] = {other: scenario.ratio(side.side, other) for other in report.sides}
+        _add_ratios(scenario, written)
+    for growth, written in zip(report.growth, document["growth"], strict=True):
+        for point, part in zip(growth.points, written["points"], strict=True):
+            _add_ratios(growth.at(point.at, growth.name, growth.title), part)
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+
+
+def _add_ratios(scenario: ScenarioResult, written: dict[str, Any]) -> None:
+    written["better"] = scenario.unit.better
+    names = [side.side for side in scenario.sides]
+    for side, row in zip(scenario.sides, written["sides"], strict=True):
+        row["median"] = side.median
+        row["ratios"] = {other: scenario.ratio(side.side, other) for other in names}

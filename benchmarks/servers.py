@@ -6,9 +6,9 @@ import asyncio
 import re
 import secrets
 import socket
-import sys
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,12 +16,15 @@ import aiohttp
 
 from benchmarks import websocket_client
 from benchmarks.exchange import Kernel
-from benchmarks.workspace import Workspace
+from benchmarks.processes import Processes, processes_of
+from benchmarks.websocket_client import Server
+from benchmarks.workspace import PYTHON, Workspace
 
 _URL = re.compile(r"https?://127\.0\.0\.1:\d+/?")
 
 _START_DEADLINE = 60.0
 _STOP_DEADLINE = 20.0
+_SHORT_STOP_DEADLINE = 5.0
 
 
 class ServerFailed(Exception):
@@ -37,39 +40,6 @@ class Launch:
     folder: Path
 
 
-def kernelway_command(launch: Launch) -> list[str]:
-    """Kernelway from the environment that runs the benchmark."""
-    program = Path(sys.executable).with_name("kernelway")
-    return [
-        *(str(program), "serve", "--ip", "127.0.0.1", "--port", str(launch.port)),
-        *("--token", launch.token, "--state-dir", str(launch.folder)),
-    ]
-
-
-def unjournalled_command(launch: Launch) -> list[str]:
-    """The same without a journal on disk: what journalling costs is the difference."""
-    return [*kernelway_command(launch), "--no-journal"]
-
-
-def jupyter_server_command(python: Path, launch: Launch) -> list[str]:
-    """jupyter_server with its default limits."""
-    return [
-        *(str(python), "-m", "jupyter_server", "--ServerApp.ip=127.0.0.1"),
-        *(f"--ServerApp.port={launch.port}", "--ServerApp.port_retries=0"),
-        *(f"--IdentityProvider.token={launch.token}", f"--ServerApp.root_dir={launch.folder}"),
-        *("--ServerApp.open_browser=False", "--ServerApp.allow_root=True"),
-    ]
-
-
-def kernel_gateway_command(python: Path, launch: Launch) -> list[str]:
-    """kernel_gateway in its WebSocket mode."""
-    return [
-        *(str(python), "-m", "kernel_gateway", "--KernelGatewayApp.ip=127.0.0.1"),
-        *(f"--KernelGatewayApp.port={launch.port}", "--KernelGatewayApp.port_retries=0"),
-        *(f"--KernelGatewayApp.auth_token={launch.token}"),
-    ]
-
-
 class ServerProcess:
     """A server that says its URL in a line of what it writes; the last lines are kept for errors."""
 
@@ -80,18 +50,23 @@ class ServerProcess:
         self._reader = asyncio.create_task(self._read())
 
     @classmethod
-    async def launch(cls, argv: Sequence[str], workspace: Workspace, folder: Path) -> ServerProcess:
+    async def launch(cls, argv: Sequence[str], environment: Mapping[str, str], folder: Path) -> ServerProcess:
         """Start the process; it is in a session of its own, so that a Ctrl+C here does not reach it."""
         process = await asyncio.create_subprocess_exec(
             *argv,
             cwd=folder,
-            env=workspace.environment,
+            env=environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
         )
         return cls(process)
+
+    @property
+    def pid(self) -> int:
+        """Of the process that was started."""
+        return self._process.pid
 
     async def url(self) -> str:
         """The base URL, once the server has said it."""
@@ -101,17 +76,17 @@ class ServerProcess:
         except TimeoutError:
             raise ServerFailed(self._story(f"said no URL within {_START_DEADLINE:g} s")) from None
 
-    async def stop(self) -> None:
+    async def stop(self, *, within: float = _STOP_DEADLINE) -> None:
         """Ask the process to end, insist if it does not, and wait until it is gone."""
         if self._process.returncode is None:
             self._process.terminate()
         try:
-            async with asyncio.timeout(_STOP_DEADLINE):
+            async with asyncio.timeout(within):
                 await self._process.wait()
         except TimeoutError:
             self._process.kill()
             await self._process.wait()
-            raise ServerFailed(self._story(f"did not end within {_STOP_DEADLINE:g} s of SIGTERM")) from None
+            raise ServerFailed(self._story(f"did not end within {within:g} s of SIGTERM")) from None
         finally:
             # What the server left running may hold the pipe open, so its end is not waited for.
             self._reader.cancel()
@@ -135,38 +110,69 @@ class ServerProcess:
 
 
 class ServerSide:
-    """A server and the shared client's HTTP session with it."""
+    """A server and the shared client's HTTP session with it; it may be started anew after it was stopped.
 
-    def __init__(self, name: str, command: Callable[[Launch], list[str]], workspace: Workspace) -> None:
+    ``must_end`` says whether it is a failure of the run where the server has to be killed.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Callable[[Launch], list[str]],
+        workspace: Workspace,
+        *,
+        must_end: bool = True,
+    ) -> None:
         self.name = name
+        self.workspace = workspace
         self._command = command
-        self._workspace = workspace
+        self._must_end = must_end
         self._process: ServerProcess | None = None
-        self._http: aiohttp.ClientSession | None = None
+        self._server: Server | None = None
+
+    @property
+    def server(self) -> Server:
+        """Where it is, once it is started."""
+        if self._server is None:
+            raise ServerFailed(f"{self.name} is not started")
+        return self._server
 
     async def start(self) -> None:
         """Start the server and wait until it answers."""
-        folder = self._workspace.folder / self.name
-        folder.mkdir(mode=0o700)
+        folder = self.workspace.folder / self.name
+        folder.mkdir(mode=0o700, exist_ok=True)
         launch = Launch(port=_free_port(), token=secrets.token_hex(16), folder=folder)
-        self._process = await ServerProcess.launch(self._command(launch), self._workspace, folder)
-        self._http = aiohttp.ClientSession(
-            base_url=await self._process.url(), headers={"Authorization": f"token {launch.token}"}
+        self._process = await ServerProcess.launch(self._command(launch), self.workspace.environment, folder)
+        url = await self._process.url()
+        http = aiohttp.ClientSession(
+            base_url=url,
+            headers={"Authorization": f"token {launch.token}"},
+            # By default a hundred connections at a time, WebSockets included.
+            connector=aiohttp.TCPConnector(limit=0),
         )
-        await _until_it_listens(self._http)
+        self._server = Server(url, launch.token, http)
+        await _until_it_listens(http)
 
-    async def start_kernel(self) -> Kernel:
+    async def start_kernel(self, spec: str = PYTHON) -> Kernel:
         """POST a kernel and connect to it."""
-        if self._http is None:
-            raise ServerFailed(f"{self.name} is not started")
-        return await websocket_client.start_kernel(self._http)
+        return await websocket_client.start_kernel(self.server, spec)
+
+    def processes(self) -> Processes:
+        """The server and all below it."""
+        return Processes((), ()) if self._process is None else processes_of(self._process.pid)
 
     async def stop(self) -> None:
-        """Close the connections and end the server."""
-        if self._http is not None:
-            await self._http.close()
-        if self._process is not None:
-            await self._process.stop()
+        """Close the connections and end the server, if it is started."""
+        server, process = self._server, self._process
+        self._server = self._process = None
+        if server is not None:
+            await server.http.close()
+        if process is not None:
+            if self._must_end:
+                await process.stop()
+            else:
+                with suppress(ServerFailed):
+                    await process.stop(within=_SHORT_STOP_DEADLINE)
 
 
 async def _until_it_listens(http: aiohttp.ClientSession) -> None:

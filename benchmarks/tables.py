@@ -1,19 +1,23 @@
-"""The report for readers: a table on the terminal, a page of Markdown."""
+"""The report as rows of text, and as a table on the terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.table import Table
 
-from benchmarks.results import Report, ScenarioResult, SideResult
+from benchmarks import sides
+from benchmarks.results import GrowthResult, Report, ScenarioResult, SideResult
+from benchmarks.scenarios.scenario import Unit
 
-_COMPARED_WITH = ("bare", "jupyter_server", "kernel_gateway")
+_COMPARED_WITH = (sides.BARE, sides.INTERPRETER, *sides.PEERS, *sides.UNLIMITED_PEERS)
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class Row:
+    """One side of a scenario, every cell as it is shown."""
+
     side: str
     median: str
     spread: str
@@ -23,31 +27,47 @@ class _Row:
 
     @property
     def cells(self) -> tuple[str, ...]:
+        """In the order of :func:`headings`."""
         return (self.side, self.median, self.spread, self.runs, *self.ratios, self.happened)
 
 
 def terminal_table(report: Report) -> Table:
     """One table, a section for each scenario."""
+    others = compared_with(report.scenarios)
     table = Table(title=None, header_style="bold")
-    for heading in _headings(report):
+    for heading in headings(others):
         left = heading in ("side", "what happened")
-        table.add_column(heading, justify="left" if left else "right", no_wrap=heading != "what happened")
+        table.add_column(heading, justify="left" if left else "right", no_wrap=left or heading == "median")
     for scenario in report.scenarios:
         table.add_section()
         table.add_row(f"[bold]{scenario.name}[/bold]")
-        for row in _rows(scenario, _compared_with(report)):
+        for row in rows(scenario, others):
             table.add_row(*row.cells)
     return table
 
 
-def markdown_page(report: Report) -> str:
-    """The page: what was measured, where, when, with what, and a table for each scenario."""
-    return "\n".join(_markdown_lines(report)) + "\n"
+def growth_table(growth: GrowthResult) -> Table:
+    """The medians of one growth, a row for each point."""
+    names = [side.side for side in growth.points[0].sides]
+    table = Table(title=f"{growth.name}, in {growth.unit}", header_style="bold", title_justify="left")
+    for heading in (growth.axis, *names):
+        table.add_column(heading, justify="right")
+    for point in growth.points:
+        table.add_row(f"{point.at:,}", *(growth_cell(side, growth) for side in point.sides))
+    return table
+
+
+def growth_cell(side: SideResult, growth: GrowthResult) -> str:
+    """The median and the number of runs, or what happened instead."""
+    if side.median is None:
+        return side.misses[-1].text if side.misses else "-"
+    return f"{number(side.median)} {growth.unit} ({len(side.values)})"
 
 
 def caption(scenario: ScenarioResult) -> str:
     """What a scenario's numbers are, in one line."""
-    return f"{scenario.title}, in {scenario.unit}, {scenario.unit.better} is better"
+    unit = "" if scenario.unit is Unit.TIMES else f", in {scenario.unit}"
+    return f"{scenario.title}{unit}, {scenario.unit.better} is better"
 
 
 def warning(report: Report) -> str:
@@ -57,56 +77,41 @@ def warning(report: Report) -> str:
     return f"{busy} of {runs} measurements began while something else kept the machine busy." if busy else ""
 
 
-def _markdown_lines(report: Report) -> Iterator[str]:
-    yield "# Benchmarks"
-    yield ""
-    yield (
-        "Made by `make bench`: the sides take turns within one run, on the same interpreter and ipykernel, "
-        "and a time counts only if the work was done. *bare* is pyzmq and json on the kernel's own sockets. "
-        "A ratio is a side's median over that of the side named in the column."
-    )
-    yield ""
-    yield f"- date: {report.date}"
-    for name, value in (*report.machine.items(), *report.versions.items()):
-        yield f"- {name}: {value}"
-    if doubt := warning(report):
-        yield f"- {doubt}"
-    headings = _headings(report)
-    for scenario in report.scenarios:
-        yield from ("", f"## {scenario.name}", "", _sentence(caption(scenario)), "")
-        yield f"| {' | '.join(headings)} |"
-        yield f"|{'|'.join('---' if index == 0 else '---:' for index in range(len(headings) - 1))}|---|"
-        for row in _rows(scenario, _compared_with(report)):
-            yield f"| {' | '.join(row.cells)} |"
+def headings(others: Sequence[str]) -> list[str]:
+    """Of a table with a ratio to each of these sides."""
+    return ["side", "median", "min to max", "runs", *(f"to {name}" for name in others), "what happened"]
 
 
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
+def compared_with(scenarios: Iterable[ScenarioResult]) -> list[str]:
+    """The sides among those that took part to which others have a ratio."""
+    present = {side.side for scenario in scenarios for side in scenario.sides}
+    return [name for name in _COMPARED_WITH if name in present]
 
 
-def _headings(report: Report) -> list[str]:
-    ratios = [f"to {name}" for name in _compared_with(report)]
-    return ["side", "median", "min to max", "runs", *ratios, "what happened"]
-
-
-def _compared_with(report: Report) -> list[str]:
-    return [name for name in _COMPARED_WITH if name in report.sides]
-
-
-def _rows(scenario: ScenarioResult, others: list[str]) -> Iterator[_Row]:
+def rows(scenario: ScenarioResult, others: Sequence[str]) -> Iterator[Row]:
+    """One for each side, with its ratios to the others."""
     for side in scenario.sides:
         ratios = tuple(_ratio(scenario, side, other) for other in others)
-        spread = f"{_number(min(side.values))} to {_number(max(side.values))}" if side.values else "-"
-        median = "-" if side.median is None else f"{_number(side.median)} {scenario.unit}"
-        yield _Row(side.side, median, spread, str(len(side.values)), ratios, side.happened)
+        spread = f"{number(min(side.values))} to {number(max(side.values))}" if side.values else "-"
+        yield Row(side.side, median(scenario, side), spread, str(len(side.values)), ratios, side.happened)
 
 
-def _ratio(scenario: ScenarioResult, side: SideResult, other: str) -> str:
-    ratio = scenario.ratio(side.side, other)
-    if ratio is None or side.side == other:
+def median(scenario: ScenarioResult, side: SideResult) -> str:
+    """With its unit; a dash where the work was never done."""
+    return "-" if side.median is None else f"{number(side.median)} {scenario.unit}"
+
+
+def factor(ratio: float | None) -> str:
+    """A ratio; a dash where there is none."""
+    if ratio is None:
         return "-"
     return f"{ratio:.2f}" if ratio < 10 else f"{ratio:.1f}"
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """Three digits or so."""
     return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
+
+
+def _ratio(scenario: ScenarioResult, side: SideResult, other: str) -> str:
+    return "-" if side.side == other else factor(scenario.ratio(side.side, other))

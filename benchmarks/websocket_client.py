@@ -5,12 +5,25 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from dataclasses import dataclass
 
 import aiohttp
 
-from benchmarks.exchange import DEADLINE, Arrived, Exchange, Kernel, Request, Shortfall
+from benchmarks.exchange import DEADLINE, Arrived, Exchange, Kernel, Listeners, Request, Shortfall
+from benchmarks.raw_listeners import open_listeners
 from kernelway.protocol.message import Channel, Message, MessageId, SessionId, new_message
 from kernelway.protocol.websocket_framing import V1_SUBPROTOCOL, framing_for
+
+_PATIENCE = aiohttp.ClientTimeout(total=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where a server is and what it is shown; the HTTP session has both already."""
+
+    url: str
+    token: str
+    http: aiohttp.ClientSession
 
 
 class ServerKernel:
@@ -18,12 +31,12 @@ class ServerKernel:
 
     def __init__(
         self,
-        http: aiohttp.ClientSession,
+        server: Server,
         path: str,
         socket: aiohttp.ClientWebSocketResponse,
         session: SessionId,
     ) -> None:
-        self._http = http
+        self._server = server
         self._path = path
         self._socket = socket
         self._session = session
@@ -49,12 +62,19 @@ class ServerKernel:
             raise Shortfall(self._loss()) from None
         return exchange
 
+    async def listen(self, count: int) -> Listeners:
+        """So many more WebSockets, each in a session of its own."""
+        return await open_listeners(self._server.url, self._server.token, f"{self._path}/channels", count)
+
     async def shutdown(self) -> None:
         """Close the socket and have the server end the kernel."""
         await self._socket.close()
-        async with self._http.delete(self._path) as answer:
-            if answer.status != 204:
-                raise Shortfall(f"DELETE {self._path} was answered {answer.status}")
+        try:
+            async with self._server.http.delete(self._path, timeout=_PATIENCE) as answer:
+                if answer.status != 204:
+                    raise Shortfall(f"DELETE of a kernel was answered {answer.status}")
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise Shortfall(f"a kernel is not ended: {type(error).__name__}") from error
 
     async def _receive(self, exchange: Exchange) -> None:
         frame = await self._socket.receive()
@@ -82,17 +102,19 @@ class ServerKernel:
         return "connection lost" if code in (None, 1006) else f"connection lost (close code {code})"
 
 
-async def start_kernel(http: aiohttp.ClientSession, *, name: str = "python3") -> Kernel:
-    """POST a kernel to the server that is the base URL of ``http``, and open a WebSocket to its channels."""
+async def start_kernel(server: Server, spec: str) -> Kernel:
+    """POST a kernel and open a WebSocket to its channels."""
     session = SessionId(uuid.uuid4().hex)
     try:
-        async with http.post("api/kernels", json={"name": name}) as answer:
+        async with server.http.post("api/kernels", json={"name": spec}, timeout=_PATIENCE) as answer:
             if answer.status != 201:
                 raise Shortfall(f"POST api/kernels was answered {answer.status}")
             path = f"api/kernels/{(await answer.json())['id']}"
-        socket = await http.ws_connect(
+        socket = await server.http.ws_connect(
             f"{path}/channels", params={"session_id": session}, protocols=[V1_SUBPROTOCOL], max_msg_size=0
         )
-    except aiohttp.ClientError as error:
-        raise Shortfall(f"no kernel: {error}") from error
-    return ServerKernel(http, path, socket, session)
+    except aiohttp.WSServerHandshakeError as error:
+        raise Shortfall(f"the WebSocket was answered {error.status}") from error
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise Shortfall(f"no kernel: {type(error).__name__}") from error
+    return ServerKernel(server, path, socket, session)

@@ -10,10 +10,18 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from benchmarks import synthetic_kernel
+
+PYTHON = "python3"
+"""The kernelspec of an ipykernel."""
+
+SYNTHETIC = "synthetic"
+"""The kernelspec of :mod:`benchmarks.synthetic_kernel`."""
 
 _RUN_VARIABLE = "KERNELWAY_BENCHMARK_RUN"
 """Every process of a run carries it in its environment, so that those left behind can be found."""
@@ -32,7 +40,7 @@ class Workspace:
 
     @property
     def kernelspecs(self) -> Path:
-        """The folder that holds the one kernelspec."""
+        """The folder that holds the kernelspecs."""
         return self.folder / "jupyter" / "kernels"
 
     def strays(self) -> list[int]:
@@ -66,7 +74,7 @@ def new_workspace() -> Iterator[Workspace]:
         folder = Path(name)
         run = uuid.uuid4().hex
         workspace = Workspace(folder, run, _environment(folder, run))
-        _write_kernelspec(workspace)
+        _write_kernelspecs(workspace)
         yield workspace
 
 
@@ -79,21 +87,28 @@ def _environment(folder: Path, run: str) -> dict[str, str]:
         "JUPYTER_CONFIG_DIR": str(folder / "config"),
         "JUPYTER_DATA_DIR": str(folder / "data"),
         "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
-        # This path is searched first, so every side finds the one kernelspec of this run.
+        # This path is searched first, so every side finds the kernelspecs of this run.
         "JUPYTER_PATH": str(folder / "jupyter"),
         # A server's first line has to arrive when it is written, not when a buffer is full.
         "PYTHONUNBUFFERED": "1",
     }
 
 
-def _write_kernelspec(workspace: Workspace) -> None:
-    folder = workspace.kernelspecs / "python3"
+def _write_kernelspecs(workspace: Workspace) -> None:
+    _write_kernelspec(workspace, PYTHON, [sys.executable, "-m", "ipykernel_launcher"])
+    _write_kernelspec(workspace, SYNTHETIC, [sys.executable, str(Path(synthetic_kernel.__file__).resolve())])
+
+
+def _write_kernelspec(workspace: Workspace, name: str, command: Sequence[str]) -> None:
+    folder = workspace.kernelspecs / name
     folder.mkdir(parents=True)
     spec = {
-        "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-        "display_name": "Python 3 (benchmark)",
+        "argv": [*command, "-f", "{connection_file}"],
+        "display_name": f"{name} (benchmark)",
         "language": "python",
         "env": {_RUN_VARIABLE: workspace.run},
+        # Kernelway knows an ipykernel by its command; to this one it would talk over TCP.
+        "metadata": {"kernelway": {"transport": "ipc"}},
     }
     (folder / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
 
