@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import uuid
@@ -37,6 +38,9 @@ _SEEN = pytest.StashKey[Leftovers]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A script that starts the tests beside itself has them ignore it, and all that they start.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # Sockets lie in these folders, and the path of one has about a hundred bytes: so it begins at /tmp.
     home = Path(tempfile.mkdtemp(prefix="kwt-", dir="/tmp"))
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -255,14 +256,19 @@ def test_sigterm_ends_the_kernels_and_then_the_gateway(home: Home) -> None:
 
 IGNORING = """
 import os, signal, sys
-signal.signal(signal.SIGHUP, signal.SIG_IGN)
+signal.signal(signal.{name}, signal.SIG_IGN)
 os.close(0)
 os.execv(sys.executable, [sys.executable, "-m", "kernelway", *sys.argv[1:]])
 """
 
 
+def ignoring(name: str) -> tuple[str, ...]:
+    """Kernelway as it is started where a signal is ignored."""
+    return sys.executable, "-c", IGNORING.format(name=name)
+
+
 def test_nohup_is_respected_and_without_a_terminal_ctrl_c_asks_nobody(home: Home) -> None:
-    with serving(home, "--port", "0", program=(sys.executable, "-c", IGNORING)) as gateway:
+    with serving(home, "--port", "0", program=ignoring("SIGHUP")) as gateway:
         os.kill(gateway.process.pid, signal.SIGHUP)
         gateway.start_kernel()
         started = processes_of(gateway)
@@ -271,6 +277,20 @@ def test_nohup_is_respected_and_without_a_terminal_ctrl_c_asks_nobody(home: Home
         _, alive = psutil.wait_procs(started, timeout=ENDS_WITHIN)
         assert alive == []
     assert "Traceback" not in gateway.process.text
+
+
+def test_kernels_can_be_interrupted_where_a_script_started_the_gateway(home: Home) -> None:
+    folder = Path(home.environ["JUPYTER_DATA_DIR"]) / "kernels" / "telling"
+    folder.mkdir(parents=True)
+    tells = ["sh", "-c", f"grep SigIgn /proc/self/status > {home.work}/ignored"]
+    (folder / "kernel.json").write_text(json.dumps({"argv": tells, "display_name": "", "language": ""}))
+    with serving(home, "--port", "0", program=ignoring("SIGINT")) as gateway:
+        os.kill(gateway.process.pid, signal.SIGINT)
+        with pytest.raises(urllib.error.HTTPError):
+            gateway.call("api/kernels", {"name": "telling"})
+        gateway.end()
+    mask = int((home.work / "ignored").read_text().split()[1], 16)
+    assert not mask & 1 << signal.SIGINT - 1
 
 
 def test_a_gateway_that_is_killed_leaves_no_kernel(home: Home) -> None:

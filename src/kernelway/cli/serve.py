@@ -137,9 +137,14 @@ async def _until_stopped(serving: Service, settings: ServeSettings, signals: _Si
 
 
 def _on_signal(number: signal.Signals, call: Callable[[], None]) -> None:
-    # nohup, or a script that starts this beside itself, has it ignored: so it stays.
-    if signal.getsignal(number) is not signal.SIG_IGN:
-        asyncio.get_running_loop().add_signal_handler(number, call)
+    # nohup, or a script that starts this beside itself, has it ignored: so it stays. Kernels would inherit
+    # that, and could not be interrupted; a handler, which does nothing, is not inherited.
+    ignored = signal.getsignal(number) is signal.SIG_IGN
+    asyncio.get_running_loop().add_signal_handler(number, _ignore if ignored else call)
+
+
+def _ignore() -> None:
+    """Go on as before."""
 
 
 async def _confirmed(serving: Service, asked: asyncio.Event) -> None:
