@@ -62,7 +62,7 @@ def all_growth(sizes: Sizes) -> list[Growth]:
             "kernels",
             Unit.MILLISECONDS,
             sizes.kernels,
-            5,
+            3,
             _SIDES,
             _kernels,
             alone=True,

@@ -13,6 +13,9 @@ from benchmarks.exchange import expression_value as value_of
 from benchmarks.scenarios.pool import pooled_kernels
 from benchmarks.scenarios.scenario import Measure, Scenario, Sizes, Unit, expect
 
+_ANSWERS_WITHIN = 20.0
+"""Seconds, after which a first request is not answered any more: jupyter_server has left one of twelve so."""
+
 
 def starting_scenarios(sizes: Sizes) -> list[Scenario]:
     """One kernel, then several at once."""
@@ -31,7 +34,7 @@ def starting_scenarios(sizes: Sizes) -> list[Scenario]:
             f"{count} kernels at once: from the first POST until all have answered 1+1",
             Unit.MILLISECONDS,
             3,
-            (sides.BARE, sides.KERNELWAY, sides.PLAIN, *sides.PEERS),
+            (sides.BARE, sides.KERNELWAY, *sides.PEERS),
             lambda side: _burst(side, count),
         ),
     ]
@@ -58,7 +61,8 @@ async def _start(side: Side) -> AsyncIterator[Measure]:
 async def _first_result(kernel: Kernel) -> int:
     """The kernel's process, after it has shown that it counts."""
     request = execute_request("1+1", sum="1+1", pid="__import__('os').getpid()")
-    exchange = await kernel.exchange(Request(request.msg_type, request.content, idle=False))
+    question = Request(request.msg_type, request.content, idle=False)
+    exchange = await kernel.exchange(question, deadline=_ANSWERS_WITHIN)
     reply = exchange.read_reply()
     expect("the sum", value_of(reply, "sum"), "2")
     return int(value_of(reply, "pid"))
