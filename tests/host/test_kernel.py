@@ -17,6 +17,7 @@ import pytest
 from tests.host.runs import DEADLINE, Lives, attach, process_of
 from tests.host.specs import IPC, SMALL, Specs
 from tests.host.talk import LIMITS, turn, until_gone
+from tests.support.processes import until
 
 from kernelway.host.kernel import Kernel
 from kernelway.host.lifeline import own_message
@@ -380,12 +381,14 @@ async def test_bash_is_interrupted(lives: Lives, specs: Specs) -> None:
     talk = attach(kernel)
     request = await talk.execute("echo runs; sleep 600")
     assert (await talk.hear_text()).strip() == "runs"
-    result = asyncio.create_task(talk.result(request))
-    while not result.done():
-        # One that comes while bash is about to start the next command of its line is lost there.
-        await kernel.interrupt()
-        await asyncio.wait({result}, timeout=2)
-    assert result.result().reply.status in ("abort", "aborted", "error")
+
+    async def sleeps() -> bool:
+        return any(child.name() == "sleep" for child in process_of(kernel).children(recursive=True))
+
+    # An interrupt that comes while bash is about to start the next command of its line is lost there.
+    await until(sleeps)
+    await kernel.interrupt()
+    assert (await talk.result(request)).reply.status in ("abort", "aborted", "error")
     assert (await talk.run("echo $((6 * 7))")).text.strip() == "42"
 
 
