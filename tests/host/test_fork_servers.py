@@ -21,7 +21,7 @@ from jupyter_client.kernelspec import KernelSpec
 from tests.host.forkable import DEADLINE, SLEEP, environ_with, launch_of, make_modules, status_of
 
 from kernelway.host.fork_server import ForkTimes, Launch
-from kernelway.host.fork_servers import ForkServers, command_of
+from kernelway.host.fork_servers import ForkServers
 from kernelway.host.forked_process import ForkedProcess
 
 ARGV = [sys.executable, "-m", "ipykernel_launcher", "pass"]
@@ -265,26 +265,12 @@ async def test_a_module_that_starts_threads_is_refused_by_name(
         assert "missing is not preloaded" in caplog.text
 
 
-async def test_a_server_is_warmed_up(modules: Path) -> None:
+async def test_a_kernelspecs_own_variables_are_those_of_its_server(modules: Path) -> None:
     spec = KernelSpec(argv=ARGV, display_name="A", env={"OMP_NUM_THREADS": "1${NOTHING}", "MINE": "2"})
     async with forking(modules) as forks:
-        forks.servers.warm_up(spec)
         env = environ_with(modules, OMP_NUM_THREADS="1${NOTHING}", MINE="2")
         assert await forks.fork(spec=spec, env=env) is not None
         assert len(forks.pids) == 1
-
-
-async def test_what_cannot_be_warmed_up_is_told(modules: Path, caplog: pytest.LogCaptureFixture) -> None:
-    async with forking(modules) as forks:
-        forks.servers.warm_up(KernelSpec(argv=["R"], display_name="R"))
-        await forks.servers._tasks.ended()
-        assert "Kernels of 'R' are started by command, since its command does not begin" in caplog.text
-
-
-def test_a_generic_python_is_the_one_that_jupyter_client_takes() -> None:
-    assert command_of(KernelSpec(argv=["python3", "-m", "python"])) == [sys.executable, "-m", "python"]
-    assert command_of(KernelSpec(argv=["/usr/bin/python"])) == ["/usr/bin/python"]
-    assert command_of(KernelSpec(argv=[])) == []
 
 
 async def test_nothing_is_forked_after_the_end(modules: Path, caplog: pytest.LogCaptureFixture) -> None:

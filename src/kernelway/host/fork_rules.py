@@ -10,7 +10,8 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-_MODULES = frozenset({"ipykernel_launcher", "ipykernel"})
+MODULES = frozenset({"ipykernel_launcher", "ipykernel"})
+"""Run by ``python -m``, each is a plain launch of ipykernel."""
 
 _FLAGS = frozenset({"-B", "-E", "-I", "-O", "-OO", "-P", "-s"})
 """Flags of the interpreter that act the same in a process that forks later."""
@@ -50,7 +51,7 @@ def interpreter_of(argv: Sequence[str]) -> Interpreter:
     if not argv or not argv[0].startswith("/"):
         raise Unforkable("its command does not begin with the path of a Python")
     after = _after_flags(argv)
-    if list(argv[after : after + 1]) != ["-m"] or not _MODULES & {*argv[after + 1 : after + 2]}:
+    if list(argv[after : after + 1]) != ["-m"] or not MODULES & {*argv[after + 1 : after + 2]}:
         raise Unforkable("its command is not a plain launch of ipykernel")
     return Interpreter(tuple(argv[:after]))
 

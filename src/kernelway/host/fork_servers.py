@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import string
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -89,17 +87,6 @@ class ForkServers:
         """The variables that servers have looked up while they imported: forked kernels have read them."""
         serving = (place.serving for place in self._places.values())
         return frozenset(name for each in serving if each is not None for name in each.ready.reads)
-
-    def warm_up(self, spec: KernelSpec) -> None:
-        """Start the server for a kernelspec's kernels, in the background, where they can be forked."""
-        self._tasks.begin(self._warm_up(spec), name=f"warm up {spec.display_name}")
-
-    async def _warm_up(self, spec: KernelSpec) -> None:
-        environ = {**self._environ, **own_variables(spec, self._environ)}
-        try:
-            await self._serving(self._key(spec, command_of(spec), environ))
-        except Unforkable as error:
-            self._tell(f"Kernels of {spec.display_name!r} are started by command, since {error}.")
 
     async def fork(self, spec: KernelSpec, launch: Launch) -> ForkedProcess | None:
         """Fork a kernel; None where it has to be started by command, and the log says why.
@@ -210,15 +197,3 @@ class ForkServers:
         self._closed = True
         await asyncio.gather(*(server.close() for server in self._servers))
         await self._tasks.ended()
-
-
-def command_of(spec: KernelSpec) -> list[str]:
-    """A kernelspec's command, with the Python that jupyter_client takes where it only says ``python``."""
-    version = sys.version_info
-    generic = ("python", f"python{version[0]}", f"python{version[0]}.{version[1]}")
-    return [sys.executable if at == 0 and word in generic else word for at, word in enumerate(spec.argv)]
-
-
-def own_variables(spec: KernelSpec, environ: Mapping[str, str]) -> dict[str, str]:
-    """A kernelspec's variables, as jupyter_client fills them in."""
-    return {name: string.Template(str(text)).safe_substitute(environ) for name, text in spec.env.items()}

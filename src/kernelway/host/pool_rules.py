@@ -14,11 +14,11 @@ from pathlib import Path
 
 from jupyter_client.kernelspec import KernelSpec
 
+from kernelway.host.fork_rules import MODULES
+
 SESSION_NAME = "JPY_SESSION_NAME"
 """What Jupyter's interfaces send with every kernel of a notebook. An ipykernel reads it once, into one name,
 which can be given later."""
-
-_MODULES = ("ipykernel_launcher", "ipykernel")
 
 _READ_AT_START = re.compile(
     r"""
@@ -71,7 +71,7 @@ def may_wait(spec: KernelSpec) -> bool:
     named = spec.metadata.get("kernel_provisioner")
     if named and not (isinstance(named, dict) and named.get("provisioner_name") == "local-provisioner"):
         return False
-    return "-m" in argv[1:-1] and argv[argv.index("-m") + 1] in _MODULES
+    return "-m" in argv[1:-1] and argv[argv.index("-m") + 1] in MODULES
 
 
 def changes(started: Started, env: Mapping[str, str]) -> dict[str, str]:
