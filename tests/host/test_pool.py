@@ -71,7 +71,7 @@ async def test_a_pool_of_none_does_nothing(made: Callable[..., Pool]) -> None:
     pool.open()
     assert await taken(pool) is None
     assert len(pool) == 0
-    assert pool._tasks == set()
+    assert pool._tasks._tasks == set()
 
 
 async def test_a_kernel_of_the_default_kernelspec_waits_from_the_beginning(made: Callable[..., Pool]) -> None:

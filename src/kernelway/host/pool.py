@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from jupyter_client.kernelspec import KernelSpec
 
@@ -17,7 +16,7 @@ from kernelway.host.pool_rules import may_wait
 from kernelway.host.restart_policy import RestartPolicy
 from kernelway.host.run import Surroundings
 from kernelway.host.spare_memory import allows_another, read_memories
-from kernelway.host.tasks import log_failure
+from kernelway.host.tasks import Tasks
 from kernelway.host.warm import Warm
 from kernelway.protocol.errors import KernelwayError
 
@@ -79,7 +78,7 @@ class Pool:
         self._starts_asked_for = 0
         self._changed = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._closed = False
 
     def __len__(self) -> int:
@@ -96,7 +95,7 @@ class Pool:
     def open(self) -> None:
         """Begin to fill it, with kernels of the default kernelspec."""
         if self._rules.size:
-            self._keeper = self._begin(self._keep_filled(), name="keep kernels ready")
+            self._keeper = self._tasks.begin(self._keep_filled(), name="keep kernels ready")
 
     def take(self, name: str, spec: KernelSpec, cwd: Path, env: Mapping[str, str]) -> Warm | None:
         """A kernel that can become exactly what is asked for; it is the caller's from now on.
@@ -166,7 +165,7 @@ class Pool:
 
     def _begin_end(self, warm: Warm) -> None:
         # A task of its own, which nobody cancels.
-        self._begin(warm.end(), name=f"end waiting kernel {warm.id}")
+        self._tasks.begin(warm.end(), name=f"end waiting kernel {warm.id}")
 
     # Filling
 
@@ -221,7 +220,7 @@ class Pool:
         return max(short, key=lambda each: each.asked_at, default=None)
 
     async def _fill(self, shelf: _Shelf) -> None:
-        task = self._starting = self._begin(self._start_one(shelf), name=f"start waiting {shelf.name}")
+        task = self._starting = self._tasks.begin(self._start_one(shelf), name=f"start waiting {shelf.name}")
         await asyncio.wait({task})
         if self._starting is task:
             self._starting = None
@@ -243,7 +242,7 @@ class Pool:
             self._note_death(shelf, 0.0, str(error) or "It did not answer in time.")
             return
         if self._is_still_wanted(shelf, warm):
-            watch = self._begin(self._watch(shelf, warm), name=f"watch waiting kernel {warm.id}")
+            watch = self._tasks.begin(self._watch(shelf, warm), name=f"watch waiting kernel {warm.id}")
             shelf.kernels[warm] = watch
         else:
             self._begin_end(warm)
@@ -275,15 +274,7 @@ class Pool:
         self._stop_starting()
         for shelf in self._shelves.values():
             self._empty(shelf)
-        while self._tasks:
-            await asyncio.wait(self._tasks)
-
-    def _begin(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
-        task = asyncio.create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(log_failure)
-        return task
+        await self._tasks.ended()
 
 
 def _has_kernels(shelf: _Shelf) -> bool:

@@ -24,7 +24,7 @@ def log_failure(task: asyncio.Task[Any]) -> None:
 
 
 class Tasks:
-    """Owns tasks that nobody cancels; :meth:`ended` is awaited before their owner goes."""
+    """Owns tasks, which only who began one may cancel; :meth:`ended` is awaited before their owner goes."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -36,7 +36,7 @@ class Tasks:
         return task.result()
 
     def begin(self, work: Coroutine[Any, Any, _T], *, name: str) -> asyncio.Task[_T]:
-        """A task for the work, which the caller may wait for and must not cancel."""
+        """A task for the work, which the caller may wait for; to cancel it is to give the work up."""
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
