@@ -24,7 +24,12 @@ FLOORS = {
     "host": {"protocol", "transport"},
     "client": {"protocol", "transport"},
     "gateway": {"protocol", "transport", "host", "client", "settings", "logs"},
-    "cli": {"protocol", "transport", "host", "client", "gateway", "settings", "logs", "source"},
+    "bridge": {"protocol", "transport", "client", "settings", "logs"},
+    "jupyter": {"protocol", "transport", "client", "settings", "logs"},
+    "cli": {
+        *("protocol", "transport", "host", "client", "gateway", "settings", "logs", "source"),
+        *("bridge", "jupyter"),
+    },
     "__main__": {"cli"},
     "__init__": set[str](),
 }
@@ -38,12 +43,13 @@ MOST_METHODS = 25
 
 ONLY_IN = {
     # Libraries that are the business of some parts alone.
-    "zmq": {"host"},
-    "jupyter_client": {"host"},
+    "zmq": {"host", "bridge"},
+    "jupyter_client": {"host", "bridge", "jupyter"},
     "ipykernel": set[str](),
-    "traitlets": set[str](),
-    "tornado": set[str](),
-    "jupyter_server": set[str](),
+    "traitlets": {"jupyter"},
+    "tornado": {"jupyter"},
+    "jupyter_server": {"jupyter"},
+    "jupyterlab": {"jupyter"},
     "pygls": set[str](),
     "aiohttp.web": {"gateway", "transport"},
     "uvloop": {"transport"},

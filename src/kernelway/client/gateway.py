@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePath
-from types import NoneType, TracebackType
-from typing import Self, TypedDict, TypeVar, Unpack, cast
+from types import TracebackType
+from typing import Self, TypeAlias, TypedDict, Unpack, cast
 
 from kernelway.client import session as sessions_of
 from kernelway.client.http import HttpClient
 from kernelway.client.kernel import Kernel
+from kernelway.client.link import Link
 from kernelway.client.log import Log
 from kernelway.client.options import GatewayOptions
+from kernelway.client.rest import RestApi
 from kernelway.client.session import Session
-from kernelway.client.stock_models import KernelAnswer, SessionAnswer, VersionAnswer, sparse
-from kernelway.protocol.errors import Forbidden, KernelStartFailed, NotFound, NotJupyter, WrongCredentials
+from kernelway.client.stock_models import VersionAnswer
+from kernelway.client.talk import Listener
+from kernelway.protocol.channels import Joining
+from kernelway.protocol.errors import Forbidden, NotFound, NotJupyter
 from kernelway.protocol.link_framing import Position
 from kernelway.protocol.message import MessageId
 from kernelway.protocol.models import (
@@ -34,7 +38,7 @@ from kernelway.protocol.models import (
     Status,
 )
 
-T = TypeVar("T")
+Room: TypeAlias = Callable[[], Awaitable[None]]
 
 
 class ServerKind(StrEnum):
@@ -92,6 +96,8 @@ class Gateway:
     def __init__(self, url: str, *, token: str | None = None, **options: Unpack[MoreOptions]) -> None:
         self.options = GatewayOptions(base_url=url, token=token, **options)
         self._http = HttpClient(self.options)
+        self.rest = RestApi(self._http)
+        """The bare requests, for who asks and changes without connecting."""
         self._kernels: set[Kernel] = set()
         self._resources = AsyncExitStack()
 
@@ -128,16 +134,15 @@ class Gateway:
 
     async def status(self) -> Status:
         """How much the server has to do; :class:`NotFound` from a kernel_gateway, which does not tell."""
-        return await self._http.call("GET", "api/status", answer=Status)
+        return await self.rest.status()
 
     async def kernelspecs(self) -> KernelSpecs:
         """What kernels can be started."""
-        return await self._http.call("GET", "api/kernelspecs", answer=KernelSpecs)
+        return await self.rest.kernelspecs()
 
     async def kernels(self) -> list[KernelModel]:
         """The running kernels; :class:`Forbidden` where the server does not list them."""
-        answers = await self._list("api/kernels", list[KernelAnswer])
-        return [answer.model() for answer in answers]
+        return await self.rest.kernels()
 
     async def start_kernel(
         self, name: str | None = None, *, cwd: str | None = None, env: Mapping[str, str] | None = None
@@ -147,14 +152,20 @@ class Gateway:
         ``cwd`` is a folder on the server's machine. ``env`` is added to this kernel's environment by
         kernelway; kernel_gateway takes the names that it was told to allow, and jupyter_server none.
         """
-        body = StartKernel(name=name, path=cwd, env=dict(env or {}))
-        answer = await self._http.call("POST", "api/kernels", answer=KernelAnswer, body=sparse(body))
-        return await self._attach(answer.id)
+        started = await self.rest.start_kernel(StartKernel(name=name, path=cwd, env=dict(env or {})))
+        return await self._attach(started.id)
 
     async def connect(self, kernel_id: KernelId | str) -> Kernel:
         """Connect to a running kernel; :class:`NotFound` where there is none with this id."""
-        answer = await self._http.call("GET", f"api/kernels/{kernel_id}", answer=KernelAnswer)
-        return await self._attach(answer.id)
+        found = await self.rest.kernel(kernel_id)
+        return await self._attach(found.id)
+
+    def link(self, kernel_id: KernelId | str, joining: Joining, listener: Listener, *, room: Room) -> Link:
+        """The bare way to a kernel, for who forwards messages rather than reads them; the caller closes it.
+
+        ``room`` is waited for before anything is read.
+        """
+        return Link(self._http, KernelId(kernel_id), joining, listener, room=room)
 
     def log(
         self,
@@ -179,9 +190,7 @@ class Gateway:
 
     async def sessions(self) -> list[SessionModel]:
         """The sessions that have a kernel; :class:`Forbidden` where the server does not list them."""
-        answers = await self._list("api/sessions", list[SessionAnswer])
-        models = (answer.model() for answer in answers)
-        return [model for model in models if model is not None]
+        return await self.rest.sessions()
 
     async def open_session(
         self,
@@ -230,16 +239,13 @@ class Gateway:
         return await self._joined(sessions_of.find(await self.sessions(), name_or_id))
 
     async def _create(self, body: OpenSession) -> SessionModel:
-        answer = await self._http.call("POST", "api/sessions", answer=SessionAnswer, body=sparse(body))
-        made = answer.model()
-        if made is None:
-            raise KernelStartFailed(f"The server made the session {body.path}, but no kernel for it.")
+        made = await self.rest.open_session(body)
         # Stock servers look for the path and start the kernel in two steps, so that two who open a session
         # at once make two. The first in the list is the one that everybody finds from then on.
         first = sessions_of.join(await self.sessions(), body.path, kernel=None)
         if first is None or first.id == made.id:
             return made
-        await self._http.call("DELETE", f"api/sessions/{made.id}", answer=NoneType)
+        await self.rest.close_session(made.id)
         return first
 
     async def _joined(self, model: SessionModel) -> Session:
@@ -251,17 +257,6 @@ class Gateway:
         await kernel.open(timeout=self.options.timeout)
         self._kernels.add(kernel)
         return kernel
-
-    async def _list(self, path: str, answer: type[T]) -> T:
-        try:
-            return await self._http.call("GET", path, answer=answer)
-        except WrongCredentials:
-            # kernel_gateway refuses its lists with the words for a wrong token, unless it is told otherwise.
-            await self.kernelspecs()
-        raise Forbidden(
-            f"{self._http.peer.shown} takes the credentials, but does not list what runs there ({path}): a "
-            "kernel_gateway does with --JupyterWebsocketPersonality.list_kernels=True."
-        )
 
     async def _close_kernels(self) -> None:
         await asyncio.gather(*(kernel.close() for kernel in tuple(self._kernels)))

@@ -146,6 +146,15 @@ class Link:
         self._state.post(message)
         self._outgoing.work.set()
 
+    def received(self, position: Position) -> None:
+        """Tell the host that everything up to ``position`` has arrived where it was to go.
+
+        A link of the same session that joins with ``resume`` begins after it. Stock servers are not told.
+        """
+        if self._state is self._numbered:
+            self._numbered.note_received(position)
+            self._outgoing.work.set()
+
     async def ready(self) -> None:
         """Wait until little is left to be sent: how a slow connection pushes back on who can wait."""
         while self._error is None and self._state.waiting > _UNSENT_EASY:
@@ -302,6 +311,8 @@ def _query(joining: Joining) -> dict[str, str]:
         query["after"] = joining.after
     elif joining.replay_all:
         query["replay"] = "all"
+    elif joining.resume:
+        query["resume"] = "1"
     if joining.requests:
         query["requests"] = "1"
     return query

@@ -26,6 +26,7 @@ from kernelway.protocol.link_framing import (
     Hole,
     Position,
     Welcome,
+    encode_frame,
     encode_message_frame,
     head_of,
     message_in,
@@ -122,6 +123,8 @@ class LinkState:
         self._written = 0
         """The number that went to the present socket last."""
         self._written_ever = 0
+        self._received: Position | None = None
+        """What the host is to be told that it need not keep for this session."""
 
     @property
     def resumes(self) -> bool:
@@ -153,7 +156,13 @@ class LinkState:
         """How the next socket joins: as the first did, until a position is known."""
         if self._position is None:
             return self._first
-        return msgspec.structs.replace(self._first, position=self._position, after=None, replay_all=False)
+        return msgspec.structs.replace(
+            self._first, position=self._position, after=None, replay_all=False, resume=False
+        )
+
+    @property
+    def _begins_now(self) -> bool:
+        return self._first.after is None and not self._first.resume
 
     def post(self, message: Message) -> None:
         """Number a request and keep it; LimitReached where too much is kept, FrameError for what is none."""
@@ -163,9 +172,18 @@ class LinkState:
         self._kept.append(frame)
         self._waiting += len(frame)
 
+    def note_received(self, position: Position) -> None:
+        """Everything up to ``position`` has arrived where it was to go; told with what is written next."""
+        self._received = position
+
     def next_frame(self) -> bytes | None:
-        """The next request that the present socket has not carried and the host has not taken."""
-        if not self._joined or self._ended or self._written == self._posted:
+        """What the present socket is to carry next: what was received, then requests the host has not."""
+        if not self._joined or self._ended:
+            return None
+        if self._received is not None:
+            received, self._received = self._received, None
+            return encode_frame(FrameKind.RECEIVED, received)
+        if self._written == self._posted:
             return None
         self._written += 1
         self._written_ever = max(self._written, self._written_ever)
@@ -234,7 +252,7 @@ class LinkState:
         elsewhere = self._position is not None and self._position > welcome.newest
         if self._position is None and self._first.replay_all:
             self._position = Position(max(welcome.oldest - 1, 0))
-        elif elsewhere or (self._position is None and self._first.after is None):
+        elif elsewhere or (self._position is None and self._begins_now):
             self._position = welcome.newest
         self._ended = welcome.ended
         if welcome.ended:
