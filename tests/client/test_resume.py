@@ -132,6 +132,30 @@ def test_a_client_that_heard_nothing_yet_goes_on_where_it_joined() -> None:
     assert state.joining.position == 17
 
 
+def test_a_session_that_goes_on_takes_what_is_older_than_the_newest() -> None:
+    state = link(resume=True)
+    state.received(welcome(0, newest=17))
+    assert (state.joining.resume, state.joining.position) == (True, None)
+    assert isinstance(state.received(came(12)), Came)
+    assert (state.joining.resume, state.joining.position) == (False, 12)
+    assert isinstance(state.received(came(13)), Came)
+
+
+def test_what_arrived_is_told_before_requests_and_the_latest_alone() -> None:
+    state = link()
+    state.note_received(Position(3))
+    assert state.next_frame() is None
+    state.received(welcome(0, newest=2))
+    state.received(came(5))
+    state.note_received(Position(5))
+    post(state, 1)
+    first = state.next_frame()
+    assert first is not None
+    assert head_of(first) == (FrameKind.RECEIVED, 5)
+    state.wrote()
+    assert numbers(state) == [1]
+
+
 def test_a_replay_of_all_goes_on_at_the_oldest() -> None:
     state = link(replay_all=True, requests=True)
     assert state.joining.replay_all

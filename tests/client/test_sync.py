@@ -103,7 +103,7 @@ def test_it_is_used_inside_its_block_only(own_gateway: Place) -> None:
 @pytest.mark.parametrize(
     ("facade", "inner", "left_out"),
     [
-        (Gateway, gateway.Gateway, set()),
+        (Gateway, gateway.Gateway, {"link"}),
         (Session, session.Session, set()),
         (Kernel, kernel.Kernel, {"open", "ended", "subprotocol", "open_comm", "comms"}),
     ],
