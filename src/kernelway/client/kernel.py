@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from types import NoneType, TracebackType
+from types import TracebackType
 from typing import Any, Final, Self
 from uuid import uuid4
 
@@ -28,7 +28,7 @@ from kernelway.client.replies import (
     IsCompleteReply,
     KernelInfo,
 )
-from kernelway.client.stock_models import KernelAnswer
+from kernelway.client.rest import RestApi
 from kernelway.protocol.channels import Joining
 from kernelway.protocol.errors import TimedOut
 from kernelway.protocol.link_framing import LinkId
@@ -55,7 +55,7 @@ class Kernel:
         self, http: HttpClient, kernel_id: KernelId, *, closed: Callable[[Kernel], None] = lambda _: None
     ) -> None:
         self.id = kernel_id
-        self._http = http
+        self._rest = RestApi(http)
         self._closed = closed
         outbox = Outbox()
         self._conversation = Conversation(f"Kernel {kernel_id}", outbox, self._why)
@@ -226,21 +226,21 @@ class Kernel:
 
     async def interrupt(self) -> None:
         """Interrupt the code that runs now; its execution ends with an error of the kernel's language."""
-        await self._http.call("POST", f"api/kernels/{self.id}/interrupt", answer=NoneType)
+        await self._rest.interrupt_kernel(self.id)
 
     async def restart(self, *, timeout: float = ANSWER_TIMEOUT) -> KernelModel:
         """Start the kernel anew, with nothing in it, and wait until it answers.
 
         Everything that waits for the kernel fails with :class:`KernelRestarted`.
         """
-        answer = await self._http.call("POST", f"api/kernels/{self.id}/restart", answer=KernelAnswer)
+        model = await self._rest.restart_kernel(self.id)
         self._conversation.endings.restarted()
         await self._conversation.settle(timeout)
-        return answer.model()
+        return model
 
     async def shutdown(self) -> None:
         """End the kernel and close the connection; what waits for it fails with :class:`KernelDied`."""
-        await self._http.call("DELETE", f"api/kernels/{self.id}", answer=NoneType)
+        await self._rest.shutdown_kernel(self.id)
         await self.ended()
 
     async def ended(self) -> None:
@@ -250,8 +250,7 @@ class Kernel:
 
     async def model(self) -> KernelModel:
         """What the server tells of the kernel now."""
-        answer = await self._http.call("GET", f"api/kernels/{self.id}", answer=KernelAnswer)
-        return answer.model()
+        return await self._rest.kernel(self.id)
 
     async def _why(self) -> str:
         reason = (await self.model()).reason

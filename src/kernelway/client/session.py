@@ -12,11 +12,11 @@ import socket
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
-from types import NoneType
 from uuid import uuid4
 
 from kernelway.client.http import HttpClient
 from kernelway.client.kernel import Kernel
+from kernelway.client.rest import RestApi
 from kernelway.protocol.errors import Conflict, InvalidRequest, NotFound
 from kernelway.protocol.models import RestSessionId, SessionModel
 
@@ -92,7 +92,7 @@ class Session:
     def __init__(
         self, http: HttpClient, kernel: Kernel, *, path: str, name: str, session_id: RestSessionId | None
     ) -> None:
-        self._http = http
+        self._rest = RestApi(http)
         self.kernel = kernel
         self.path = path
         self.name = name
@@ -107,7 +107,7 @@ class Session:
         if self.id is None:
             await self.kernel.shutdown()
             return
-        await self._http.call("DELETE", f"api/sessions/{self.id}", answer=NoneType)
+        await self._rest.close_session(self.id)
         await self.kernel.ended()
 
 
