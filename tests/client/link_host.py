@@ -48,6 +48,9 @@ class LinkHost:
         self.journal: list[Entry] = []
         self.oldest = 1
         self.links: dict[str, int] = {}
+        self.received: dict[str, int] = {}
+        """Up to where the sessions have told that everything came."""
+        self.state = "idle"
         self.ran: list[Message] = []
         self.answer: Callable[[Message], None] = self.echo
         self.refuse: Callable[[], web.Response] | None = None
@@ -136,7 +139,7 @@ class LinkHost:
         if request.path.endswith("/ended"):
             return web.json_response([])
         if not request.path.endswith("/channels"):
-            return web.json_response({"id": KERNEL_ID, "name": "python3", "execution_state": "idle"})
+            return web.json_response({"id": KERNEL_ID, "name": "python3", "execution_state": self.state})
         query = dict(request.query)
         self.queries.append(query)
         if self.refuse is not None:
@@ -155,7 +158,7 @@ class LinkHost:
         self.after_welcome(websocket)
         pump = asyncio.create_task(self._pump(websocket, query, start))
         try:
-            await self._listen(websocket, query["link"])
+            await self._listen(websocket, query)
         finally:
             self.sockets.remove(websocket)
             pump.cancel()
@@ -170,6 +173,8 @@ class LinkHost:
         if "after" in query:
             ids = [entry.message.read_header().msg_id for entry in self.journal]
             return ids.index(MessageId(query["after"])) + 1
+        if "resume" in query:
+            return self.received.get(query["session_id"], len(self.journal))
         return self.oldest - 1 if query.get("replay") == "all" else len(self.journal)
 
     async def _pump(self, websocket: web.WebSocketResponse, query: dict[str, str], position: int) -> None:
@@ -191,10 +196,16 @@ class LinkHost:
                 await websocket.send_bytes(encode_frame(FrameKind.TAKEN, self.links[query["link"]]))
             await changed.wait()
 
-    async def _listen(self, websocket: web.WebSocketResponse, link: str) -> None:
+    async def _listen(self, websocket: web.WebSocketResponse, query: dict[str, str]) -> None:
+        link = query["link"]
         async for frame in websocket:
             assert frame.type is WSMsgType.BINARY, frame
             kind, number = head_of(frame.data)
+            if kind is FrameKind.RECEIVED:
+                self.received[query["session_id"]] = number
+                async with self.arrived:
+                    self.arrived.notify_all()
+                continue
             assert kind is FrameKind.REQUEST
             if not self.takes:
                 continue

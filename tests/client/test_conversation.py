@@ -7,8 +7,8 @@ import asyncio
 import pytest
 from tests.client.scripted import KERNEL_ID, Wire, collect, scripted_kernel
 
+from kernelway.client import execution as execution_module
 from kernelway.client.conversation import _PROBE
-from kernelway.client.execution import _IDLE_OVERDUE
 from kernelway.protocol.errors import KernelDied, KernelRestarted, TimedOut
 from kernelway.protocol.execution import Output, Stream
 from kernelway.protocol.message import Channel
@@ -121,7 +121,12 @@ async def test_messages_of_other_clients_are_nobodys() -> None:
     assert outputs == [Stream("stdout", "mine")]
 
 
-async def test_an_idle_status_that_a_server_lost_is_not_waited_for_for_ever() -> None:
+async def test_an_idle_status_that_a_server_lost_is_not_waited_for_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert execution_module._IDLE_OVERDUE < _PROBE
+    monkeypatch.setattr(execution_module, "_IDLE_OVERDUE", 0.2)
+
     async def script(wire: Wire) -> None:
         request = await wire.request()
         await wire.stream("all of it", request)
@@ -132,7 +137,6 @@ async def test_an_idle_status_that_a_server_lost_is_not_waited_for_for_ever() ->
         await wire.status("idle", probe)
         await wire.until_closed()
 
-    assert _IDLE_OVERDUE < _PROBE
     async with scripted_kernel(script) as kernel:
         execution = kernel.execute("1", timeout=60)
         assert (await execution.reply).status == "ok"

@@ -7,11 +7,20 @@ from dataclasses import fields
 
 import pytest
 from tests.client.gateways import Place
+from tests.support.processes import until
 
 from kernelway.client import Gateway, GatewayOptions, Result, ServerKind, Session
 from kernelway.client.gateway import MoreOptions, more_options
 from kernelway.client.session import own_session_path
-from kernelway.protocol.errors import Conflict, Forbidden, KernelwayError, NotFound, WrongCredentials
+from kernelway.protocol.errors import (
+    Conflict,
+    Forbidden,
+    InvalidRequest,
+    KernelwayError,
+    NotFound,
+    WrongCredentials,
+)
+from kernelway.protocol.models import OpenSession, SessionKernel
 
 DEADLINE = 60.0
 
@@ -82,6 +91,34 @@ async def test_our_own_server_takes_folder_and_environment(own_gateway: Place, t
         await session.shutdown()
     assert "".join(texts) == f"hello {tmp_path}"
     assert "".join(more) == f"hi {tmp_path}"
+
+
+async def test_a_lease_is_taken_by_our_own_server_and_ignored_by_others(listing_place: Place) -> None:
+    async with listing_place.gateway() as gateway:
+        kernel = await gateway.start_kernel("python3", lease=3600)
+        session = await gateway.open_session("leased.py", kernel="python3", lease=3600.0)
+        assert await value_of(session, "6 * 7") == "42"
+        await kernel.shutdown()
+        await session.shutdown()
+
+
+async def test_a_lease_that_runs_out_ends_a_session_of_our_own_server(own_gateway: Place) -> None:
+    async with own_gateway.gateway() as gateway:
+        for refused in (
+            gateway.start_kernel("python3", lease=0),
+            gateway.open_session("leased.py", kernel="python3", lease=-1),
+        ):
+            with pytest.raises(InvalidRequest, match="lease"):
+                await refused
+        asked = OpenSession("leased", kernel=SessionKernel(name="python3", lease=0.5))
+        session = await gateway.rest.open_session(asked)
+
+        async def gone() -> bool:
+            return session.id not in {model.id for model in await gateway.sessions()}
+
+        await until(gone)
+        [reason] = [each.reason for each in await gateway.ended() if each.id == session.kernel.id]
+    assert reason == "Its lease of 0.5 s ran out: nobody was connected to it for so long."
 
 
 async def test_a_session_is_made_and_joined_again(listing_place: Place) -> None:

@@ -446,6 +446,17 @@ class TestTls:
                     await ask(http, way)
 
     @both_ways
+    async def test_any_certificate_will_do_where_none_is_to_be_validated(
+        self, way: str, authority: Authority
+    ) -> None:
+        tls = authority.server("some.other.name")
+        async with (
+            http_peer(rest_or_websocket, tls=tls) as peer,
+            client(peer.base_url, validate_cert=False, **SECRETS) as http,
+        ):
+            await ask(http, way)
+
+    @both_ways
     async def test_a_wrong_fingerprint_is_told_before_anything_is_sent(
         self, way: str, authority: Authority
     ) -> None:

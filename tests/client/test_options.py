@@ -22,6 +22,7 @@ PIN = ":".join(["0a"] * 32)
         {"base_url": HTTP, "ws_url": "wss://h", "ca_file": "ca.pem"},
         {"base_url": HTTP, "user": "me", "password": "p"},
         {"base_url": HTTP, "token": "t", "request_headers": {"X-Group": "a"}},
+        {"base_url": HTTPS, "validate_cert": False, "client_cert": "c.pem", "connect_timeout": 3},
     ],
 )
 def test_options_that_fit(options: dict[str, Any]) -> None:
@@ -53,6 +54,9 @@ def test_options_that_fit(options: dict[str, Any]) -> None:
         ({"base_url": "unix:/s", "client_cert": "c.pem"}, "does not use TLS"),
         ({"base_url": HTTPS, "fingerprint": "0a0b"}, "64 hexadecimal digits"),
         ({"base_url": HTTPS, "client_key": "k.pem"}, "client_key is given without client_cert"),
+        ({"base_url": HTTPS, "validate_cert": False, "ca_file": "ca.pem"}, "validate_cert is off, but"),
+        ({"base_url": HTTPS, "validate_cert": False, "fingerprint": PIN}, "validate_cert is off, but"),
+        ({"base_url": HTTP, "connect_timeout": 0}, "connect_timeout"),
         ({"base_url": HTTP, "timeout": 0}, "above zero"),
         ({"base_url": HTTP, "timeout": math.inf}, "above zero"),
         ({"base_url": HTTP, "ping_after": 0}, "ping_after"),

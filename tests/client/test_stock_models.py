@@ -49,6 +49,7 @@ def test_a_session_without_a_kernel_is_none() -> None:
     [
         (StartKernel(), {}),
         (StartKernel(name="python3", env={"A": "b"}), {"name": "python3", "env": {"A": "b"}}),
+        (StartKernel(lease=2.5), {"lease": 2.5}),
         (
             OpenSession("p", type="file", name="n", kernel=SessionKernel(name="python3", path="/tmp")),
             {"path": "p", "type": "file", "name": "n", "kernel": {"name": "python3", "path": "/tmp"}},

@@ -138,8 +138,11 @@ def _made(name: str, options: _Options, folder: Path, secrets: Mapping[str, str 
             ping_after=options.ping_after / 1000,
             pong_within=options.pong_within / 1000,
             reconnect_for=None if options.reconnect_for is None else options.reconnect_for / 1000,
-            **files,
-            **secrets,
+            ca_file=files["ca_file"],
+            client_cert=files["client_cert"],
+            client_key=files["client_key"],
+            token=secrets["token"],
+            password=secrets["password"],
         )
     except ConfigError as error:
         words = re.sub(r"\b[a-z]+(?:_[a-z]+)+\b", lambda word: _KEYS.get(word[0], word[0]), str(error))

@@ -69,6 +69,8 @@ class MoreOptions(TypedDict, total=False):
     user: str | None
     password: str | None
     timeout: float
+    connect_timeout: float
+    validate_cert: bool
     ca_file: str | None
     client_cert: str | None
     client_key: str | None
@@ -145,14 +147,22 @@ class Gateway:
         return await self.rest.kernels()
 
     async def start_kernel(
-        self, name: str | None = None, *, cwd: str | None = None, env: Mapping[str, str] | None = None
+        self,
+        name: str | None = None,
+        *,
+        cwd: str | None = None,
+        env: Mapping[str, str] | None = None,
+        lease: float | None = None,
     ) -> Kernel:
         """Start a kernel of a kernelspec, by default the server's default one, and connect to it.
 
         ``cwd`` is a folder on the server's machine. ``env`` is added to this kernel's environment by
-        kernelway; kernel_gateway takes the names that it was told to allow, and jupyter_server none.
+        kernelway; kernel_gateway takes the names that it was told to allow, and jupyter_server none. With a
+        ``lease``, kernelway ends the kernel where nobody has been connected to it for so many seconds, until
+        a session is opened on it; other servers ignore that.
         """
-        started = await self.rest.start_kernel(StartKernel(name=name, path=cwd, env=dict(env or {})))
+        request = StartKernel(name=name, path=cwd, env=dict(env or {}), lease=lease)
+        started = await self.rest.start_kernel(request)
         return await self._attach(started.id)
 
     async def connect(self, kernel_id: KernelId | str) -> Kernel:
@@ -200,6 +210,7 @@ class Gateway:
         name: str | None = None,
         cwd: str | None = None,
         env: Mapping[str, str] | None = None,
+        lease: float | None = None,
         new: bool = False,
     ) -> Session:
         """Join the session of a file, or make it; ``new`` makes another one in any case.
@@ -207,8 +218,9 @@ class Gateway:
         The session's path is this user, this machine and the absolute path of the file, and only a session of
         exactly this path is joined: :class:`Conflict` where it has another kernel than the kernelspec that is
         asked for. Two that open one at the same time get the same session. ``name`` is for people; it is the
-        file's name by default. ``cwd``, a folder on the server's machine, and ``env`` are for a new kernel;
-        stock servers ignore both here, and start it in their own folder.
+        file's name by default. ``cwd``, a folder on the server's machine, ``env`` and ``lease`` (see
+        :meth:`start_kernel`; a second session makes it void) are for a new kernel; stock servers ignore them
+        here, and start it in their own folder.
 
         A server that refuses to list sessions starts a plain kernel: ``session.id`` is None then.
         """
@@ -217,7 +229,7 @@ class Gateway:
         try:
             there = await self.sessions()
         except (Forbidden, NotFound):
-            plain = await self.start_kernel(kernel, cwd=cwd, env=env)
+            plain = await self.start_kernel(kernel, cwd=cwd, env=env, lease=lease)
             return Session(self._http, plain, path=identity, name=name, session_id=None)
         found = None if new else sessions_of.join(there, identity, kernel=kernel)
         if found is None:
@@ -226,7 +238,7 @@ class Gateway:
                     path=sessions_of.another_path(identity) if new else identity,
                     type="notebook" if identity.endswith(".ipynb") else "file",
                     name=name,
-                    kernel=SessionKernel(name=kernel, path=cwd, env=dict(env or {})),
+                    kernel=SessionKernel(name=kernel, path=cwd, env=dict(env or {}), lease=lease),
                 )
             )
         return await self._joined(found)

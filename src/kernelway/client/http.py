@@ -39,9 +39,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-CONNECT_TIMEOUT: Final = 10.0
-"""Seconds for one connection, its TLS handshake included."""
-
 MOST_BYTES: Final = 64 * 2**20
 """Bytes of an answer; the longest that Jupyter's REST API gives are lists of a few hundred kilobytes."""
 
@@ -75,7 +72,7 @@ class HttpClient:
             credential=_credential(options),
             secure=self._address.secure,
             # Less than the deadline of all, so that a missing connection can be told from a missing answer.
-            connect_timeout=min(CONNECT_TIMEOUT, options.timeout / 2),
+            connect_timeout=min(options.connect_timeout, options.timeout / 2),
             timeout=options.timeout,
         )
         """How messages speak of the other side."""
@@ -146,7 +143,8 @@ class HttpClient:
                 ca_file=options.ca_file,
                 client_cert=options.client_cert,
                 client_key=options.client_key,
-                pinned=options.fingerprint is not None,
+                # A pinned certificate is compared by the connector; without validation nothing is.
+                pinned=options.fingerprint is not None or not options.validate_cert,
             )
         way = self._address
         if sys.platform == "win32" and way.unix_path is not None and options.ssh is None:

@@ -155,6 +155,11 @@ class Link:
             self._numbered.note_received(position)
             self._outgoing.work.set()
 
+    async def told(self) -> None:
+        """Wait until what :meth:`received` noted last is on its way to the host; while a break lasts, too."""
+        while self._error is None and self._numbered.untold:
+            await self._outgoing.progress()
+
     async def ready(self) -> None:
         """Wait until little is left to be sent: how a slow connection pushes back on who can wait."""
         while self._error is None and self._state.waiting > _UNSENT_EASY:

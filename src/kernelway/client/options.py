@@ -16,6 +16,9 @@ from kernelway.transport.tls import parse_fingerprint
 DEFAULT_TIMEOUT: Final = 60.0
 """Seconds for a request: starting a kernel on a slow machine is what takes longest."""
 
+CONNECT_TIMEOUT: Final = 10.0
+"""Seconds for one connection, its TLS handshake included."""
+
 PING_AFTER: Final = 10.0
 PONG_WITHIN: Final = 10.0
 
@@ -46,6 +49,13 @@ class GatewayOptions:
     """For Jupyter's password login."""
     timeout: float = DEFAULT_TIMEOUT
     """Seconds from the start of a request to the end of its answer (milliseconds in ``gateways.json``)."""
+    connect_timeout: float = CONNECT_TIMEOUT
+    """Seconds for one connection, its TLS handshake included; never more than half of the timeout."""
+    validate_cert: bool = True
+    """False takes whatever certificate the server shows, so that who stands in between can read everything.
+
+    It is for older settings that say so; ``gateways.json`` has ``fingerprint`` instead.
+    """
     ca_file: str | None = None
     """The authorities to trust instead of the system's, in PEM form."""
     client_cert: str | None = None
@@ -80,7 +90,7 @@ class GatewayOptions:
                 raise ConfigError("ws_url and ssh exclude each other: the tunnel leads to base_url alone.")
         if not 0 < self.timeout < math.inf:
             raise ConfigError(f"timeout is {self.timeout:g} seconds; it must be above zero.")
-        for name in ("ping_after", "pong_within", "reconnect_for"):
+        for name in ("connect_timeout", "ping_after", "pong_within", "reconnect_for"):
             seconds = getattr(self, name)
             if seconds is not None and not 0 < seconds < math.inf:
                 raise ConfigError(f"{name} is {seconds:g} seconds; it must be above zero.")
@@ -174,6 +184,8 @@ def _check_tls(options: GatewayOptions, *, secure: bool) -> None:
     if given and not secure:
         # Going on without TLS would send the token in clear to whoever listens, against what was asked.
         raise ConfigError(f"{given[0]} is given, but {options.base_url} does not use TLS: say https://.")
+    if not options.validate_cert and (options.ca_file or options.fingerprint):
+        raise ConfigError("validate_cert is off, but ca_file or fingerprint says what to trust: give one.")
     if options.fingerprint is not None:
         parse_fingerprint(options.fingerprint)
         plain = [

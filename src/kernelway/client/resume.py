@@ -176,6 +176,11 @@ class LinkState:
         """Everything up to ``position`` has arrived where it was to go; told with what is written next."""
         self._received = position
 
+    @property
+    def untold(self) -> bool:
+        """Whether the host has not been told yet what was received."""
+        return self._received is not None
+
     def next_frame(self) -> bytes | None:
         """What the present socket is to carry next: what was received, then requests the host has not."""
         if not self._joined or self._ended:

@@ -45,14 +45,14 @@ class Listener(Protocol):
 
 
 class Outgoing:
-    """Says when there is something to write, and when something has been taken."""
+    """Says when there is something to write, and when something has been written or taken."""
 
     def __init__(self) -> None:
         self.work = asyncio.Event()
         self._waiting: set[asyncio.Future[None]] = set()
 
     async def progress(self) -> None:
-        """Wait until something has been taken, or the link has ended."""
+        """Wait until something has been written or taken, or the link has ended."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.add(future)
         try:
@@ -160,8 +160,7 @@ class Talk:
                         await websocket.send_bytes(frame)
                     websocket.frames_written += 1
                     state.wrote()
-                    if not state.resumes:
-                        outgoing.progressed()
+                    outgoing.progressed()
                 await outgoing.work.wait()
         except (aiohttp.ClientError, OSError) as error:
             # The reader sees the end too, and may hear the server's reason for it.

@@ -13,7 +13,6 @@ from typing import Final
 
 from aiohttp import WSMsgType
 
-from kernelway.gateway.receipts import KNOWN_AFTER, PING_DELAY, Receipts
 from kernelway.protocol.channels import Channels, ChannelsClosed
 from kernelway.protocol.errors import FrameError, InternalError
 from kernelway.protocol.link_framing import (
@@ -34,6 +33,7 @@ from kernelway.protocol.link_framing import (
 )
 from kernelway.protocol.message import Buffer, Channel, Message, MessageId, SessionId, new_message
 from kernelway.protocol.models import ExecutionState, timestamp
+from kernelway.protocol.receipts import KNOWN_AFTER, PING_DELAY, Receipts
 from kernelway.protocol.websocket_framing import V1_SUBPROTOCOL, Frame, Framing
 from kernelway.transport.api.client_socket import Beat, ClientSocket, Ending
 from kernelway.transport.api.relay import left_with, talk
@@ -295,14 +295,10 @@ def _is_restarting(message: Message) -> bool:
 
 
 def _told(hole: Hole) -> Message:
-    if hole.messages is None:
-        missing = "Messages are"
-    else:
-        missing = f"{hole.messages} message{' is' if hole.messages == 1 else 's are'}"
     return new_message(
         Channel.IOPUB,
         "stream",
-        {"name": "stderr", "text": f"[kernelway: {missing} no longer kept. {hole.reason}]\n"},
+        {"name": "stderr", "text": f"[kernelway: {hole.told}]\n"},
         msg_id=MessageId(uuid.uuid4().hex),
         session=SessionId(""),
         date=timestamp(datetime.now(UTC)),

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from kernelway.host.attachment import Attachment
 from kernelway.host.journal import Journal
+from kernelway.host.lease import Lease
 from kernelway.host.links import Link, Links, Received
 from kernelway.host.questions import Questions
 from kernelway.host.reading import Reading, start_of
@@ -43,10 +44,12 @@ class Clients:
 
     What the kernel says is appended to the journal, which every client reads at its own pace. What a client
     asks is taken once for each number of its link, noted until it is answered, and kept in the journal too.
+    While somebody is connected, the kernel's ``lease`` is held.
     """
 
-    def __init__(self, kernel: Living, journal: Journal) -> None:
+    def __init__(self, kernel: Living, journal: Journal, lease: Lease | None = None) -> None:
         self.journal = journal
+        self._lease = lease or Lease()
         self._kernel = kernel
         self._attached: dict[SessionId, Attachment] = {}
         self._links = Links()
@@ -78,6 +81,7 @@ class Clients:
         older = self._attached.pop(session, None)
         # It takes its place before the older one leaves: the session keeps its sockets.
         self._attached[session] = newer
+        self._lease.hold()
         if older is not None:
             older.close(CloseCode.REPLACED, "A newer connection has the same kernel and session.")
         self._open_sockets(session)
@@ -95,6 +99,8 @@ class Clients:
         """Forget a client; the kernel is none the wiser."""
         if self._attached.get(attachment.session) is attachment:
             del self._attached[attachment.session]
+            if not self._attached:
+                self._lease.release()
         self._links.leave(link)
         self._sockets.tidy()
 

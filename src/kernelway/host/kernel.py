@@ -15,6 +15,7 @@ from kernelway.host.attachment import Attachment
 from kernelway.host.clients import Clients
 from kernelway.host.journal import Journal
 from kernelway.host.kernelspecs import LocalKernelSpecs
+from kernelway.host.lease import Lease
 from kernelway.host.lifeline import Lifeline, own_message
 from kernelway.host.restart_policy import RestartPolicy
 from kernelway.host.run import KernelRun, Order, Surroundings
@@ -54,7 +55,7 @@ class Kernel:
     :class:`~kernelway.host.kernels.Kernels` lets none of them be cancelled.
 
     ``warm`` is a kernel that waited for this order, of the same id: the first start takes it, and starts
-    another where it cannot be had.
+    another where it cannot be had. ``lease`` is begun with the first start's end, and held by clients.
     """
 
     def __init__(
@@ -66,11 +67,13 @@ class Kernel:
         journal: Journal,
         *,
         warm: Warm | None = None,
+        lease: Lease | None = None,
     ) -> None:
         self.order = order
         self.id: KernelId = order.kernel_id
         self.state = ExecutionState.STARTING
-        self.clients = Clients(self, journal)
+        self.lease = lease or Lease()
+        self.clients = Clients(self, journal, self.lease)
         self._surroundings = surroundings
         self._specs = specs
         self._limits = limits

@@ -8,6 +8,7 @@ import logging
 import uuid
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from jupyter_client.kernelspec import KernelSpec
@@ -17,6 +18,7 @@ from kernelway.host.ended import EndedChannels, join_ended, told_end
 from kernelway.host.journals import Journals
 from kernelway.host.kernel import Kernel, KernelLimits
 from kernelway.host.kernelspecs import LocalKernelSpecs
+from kernelway.host.lease import Lease
 from kernelway.host.pool import Pool
 from kernelway.host.run import Order, Surroundings
 from kernelway.host.tasks import Tasks
@@ -106,7 +108,7 @@ class Kernels:
         the kernel is gone then. Cancelling leaves the kernel to start.
         """
         name, spec, cwd = await asyncio.to_thread(self._look_up, request)
-        kernel = self._admit(name, spec, cwd, request.env)
+        kernel = self._admit(request, name, spec, cwd)
         start = self._tasks.begin(self._start(kernel), name=f"start kernel {kernel.id}")
         self._tasks.begin(self._settle(kernel, start), name=f"leave kernel {kernel.id} its first moments")
         done, _ = await asyncio.wait({start}, timeout=_ANSWER_AFTER)
@@ -117,17 +119,18 @@ class Kernels:
                 raise error
         return kernel
 
-    def _admit(self, name: str, spec: KernelSpec, cwd: Path, env: Mapping[str, str]) -> Kernel:
+    def _admit(self, request: StartKernel, name: str, spec: KernelSpec, cwd: Path) -> Kernel:
         # The limit is checked and the place taken in one step, so that a burst cannot pass it.
         if self._closed:
             raise Conflict("This gateway is stopping and starts no more kernels.")
         if self._most is not None and len(self._kernels) >= self._most:
             raise LimitReached(f"There are {self._most} kernels already, which is the limit of this gateway.")
-        warm = self._pool.take(name, spec, cwd, env)
+        warm = self._pool.take(name, spec, cwd, request.env)
         kernel_id = KernelId(str(uuid.uuid4())) if warm is None else warm.id
         journal = self._journals.open(kernel_id, name=name, started=timestamp(datetime.now(UTC)))
-        order = Order(kernel_id, name, cwd, env)
-        kernel = Kernel(order, self._surroundings, self._specs, self._limits, journal, warm=warm)
+        order = Order(kernel_id, name, cwd, request.env)
+        lease = Lease(request.lease, partial(self._lease_ran_out, kernel_id))
+        kernel = Kernel(order, self._surroundings, self._specs, self._limits, journal, warm=warm, lease=lease)
         self._kernels[kernel_id] = kernel
         self._share_places()
         self._emptied.clear()
@@ -139,7 +142,9 @@ class Kernels:
         self._pool.permit(None if self._most is None else self._most - len(self._kernels))
 
     def _forget(self, kernel_id: KernelId, reason: str) -> None:
-        if self._kernels.pop(kernel_id, None) is not None:
+        kernel = self._kernels.pop(kernel_id, None)
+        if kernel is not None:
+            kernel.lease.void()
             self._journals.end(kernel_id, reason=reason)
             self._share_places()
         if not self._kernels:
@@ -161,6 +166,8 @@ class Kernels:
             await kernel.start()
         except KernelwayError as error:
             return error
+        finally:
+            kernel.lease.begin()
         return None
 
     async def _settle(self, kernel: Kernel, start: asyncio.Task[KernelwayError | None]) -> None:
@@ -198,8 +205,15 @@ class Kernels:
         """End a kernel for good; :class:`NotFound` where there is none."""
         await self._shut_down(self.get(kernel_id))
 
-    async def _shut_down(self, kernel: Kernel) -> None:
-        cause = kernel.cause_of_death or ("The host was stopped." if self._closed else "It was shut down.")
+    def _lease_ran_out(self, kernel_id: KernelId, seconds: float) -> None:
+        kernel = self._kernels[kernel_id]
+        reason = f"Its lease of {seconds:g} s ran out: nobody was connected to it for so long."
+        log.warning("Kernel %s is ended. %s", kernel_id, reason)
+        end = self._shut_down(kernel, reason=reason)
+        self._tasks.begin(end, name=f"end kernel {kernel_id}, whose lease ran out")
+
+    async def _shut_down(self, kernel: Kernel, *, reason: str = "It was shut down.") -> None:
+        cause = kernel.cause_of_death or ("The host was stopped." if self._closed else reason)
 
         async def work() -> None:
             await kernel.shutdown()

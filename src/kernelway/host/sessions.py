@@ -72,8 +72,13 @@ class Sessions:
 
     async def _kernel(self, wanted: SessionKernel) -> Kernel:
         if wanted.id is not None:
-            return self._kernels.get(wanted.id)
-        return await self._kernels.start(StartKernel(name=wanted.name, path=wanted.path, env=wanted.env))
+            kernel = self._kernels.get(wanted.id)
+            # Whoever started it is not the only one to have it any more.
+            kernel.lease.void()
+            return kernel
+        return await self._kernels.start(
+            StartKernel(name=wanted.name, path=wanted.path, env=wanted.env, lease=wanted.lease)
+        )
 
     async def update(self, session_id: RestSessionId, request: UpdateSession) -> SessionModel:
         """Change what the request names.
@@ -107,6 +112,8 @@ class Sessions:
     async def _new_kernel(self, session_id: RestSessionId, wanted: SessionKernel | None) -> KernelId | None:
         if wanted is None or not (wanted.id or wanted.name):
             return None
+        if wanted.id == self._find(session_id).kernel_id:
+            return wanted.id
         kernel = await self._kernel(wanted)
         if session_id not in self._sessions and not wanted.id:
             # The session was closed while its kernel started, which nobody else knows of.

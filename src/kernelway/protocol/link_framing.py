@@ -110,6 +110,15 @@ class Hole(msgspec.Struct, frozen=True):
     messages: int | None = None
     """How many; None where nobody knows."""
 
+    @property
+    def told(self) -> str:
+        """What a person is told of it."""
+        if self.messages is None:
+            missing = "Messages are"
+        else:
+            missing = f"{self.messages} message{' is' if self.messages == 1 else 's are'}"
+        return f"{missing} no longer kept. {self.reason}"
+
 
 def encode_frame(kind: FrameKind, number: int, payload: Buffer = b"") -> bytes:
     """One frame."""

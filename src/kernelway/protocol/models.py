@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, NewType
+from typing import Annotated, Any, NewType, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -89,6 +89,16 @@ class KernelModel(msgspec.Struct, frozen=True):
     """Why the kernel is dead or was restarted, where there is something to tell."""
 
 
+Lease: TypeAlias = Annotated[
+    float,
+    Meta(
+        gt=0,
+        description="Seconds after which the kernel is ended where no client has been connected to it for so "
+        "long. It is void once a session has the kernel that it was not started for.",
+    ),
+]
+
+
 class StartKernel(msgspec.Struct, frozen=True):
     """The body of ``POST /api/kernels``; ``path`` is the kernel's working folder."""
 
@@ -97,6 +107,7 @@ class StartKernel(msgspec.Struct, frozen=True):
     env: Annotated[dict[str, str], Meta(description="Added to this kernel's environment alone.")] = (
         msgspec.field(default_factory=dict)
     )
+    lease: Lease | None = None
 
 
 class SessionModel(msgspec.Struct, frozen=True):
@@ -117,6 +128,8 @@ class SessionKernel(msgspec.Struct, frozen=True):
     env: dict[str, str] = msgspec.field(default_factory=dict)
     path: str | None = None
     """The new kernel's working folder; a client of Kernelway's own sends it, stock ones do not."""
+    lease: Lease | None = None
+    """For a new kernel, too."""
 
 
 class OpenSession(msgspec.Struct, frozen=True):

@@ -1,12 +1,12 @@
-"""``gateway.receipts``: what counts as received."""
+"""``protocol.receipts``: what counts as received."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernelway.gateway.receipts import PING_BYTES, Receipts
 from kernelway.protocol.link_framing import Position
+from kernelway.protocol.receipts import PING_BYTES, Receipts
 
 
 def test_a_ping_is_due_after_64_kib() -> None:
