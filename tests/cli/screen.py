@@ -99,10 +99,13 @@ class Screen:
             self._row = max(self._row - count, top)
         elif final == "C":
             self._column = min(self._column + count, self.columns - 1)
+        elif final == "D":
+            self._column = max(self._column - count, 0)
         elif final == "K":
             del self._lines[self._row][self._column :]
         elif final == "J":
             del self._lines[self._row][self._column :]
             del self._lines[self._row + 1 :]
         else:
-            assert final == "m", f"the screen does not know the sequence {final!r}"
+            # Colours, and modes such as that in which what is pasted is marked.
+            assert final in "mhl", f"the screen does not know the sequence {final!r}"

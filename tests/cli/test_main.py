@@ -17,13 +17,14 @@ COMMANDS = (
     *(
         [name]
         for name in (
-            *("run", "exec", "attach", "log", "gateways", "kernelspecs", "sessions"),
+            *("run", "exec", "attach", "log", "gateways", "kernelspecs", "kernelspec", "sessions"),
             *("interrupt", "restart", "shutdown"),
         )
     ),
     ["serve"],
     ["stop"],
     *(["gateways", name] for name in ("list", "add", "check", "remove")),
+    *(["kernelspec", name] for name in ("install", "list", "remove")),
 )
 HEAVY = ("aiohttp", "rich", "jupyter_client", "jupyter_core", "zmq", "uvloop", "kernelway.client", "asyncio")
 

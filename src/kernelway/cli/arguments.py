@@ -8,7 +8,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from kernelway.cli import gateway_arguments, history_arguments, run_arguments
+from kernelway.cli import (
+    bridge_arguments,
+    gateway_arguments,
+    history_arguments,
+    jupyter_arguments,
+    kernelspec_arguments,
+    run_arguments,
+)
 from kernelway.settings import Setting, all_settings
 
 if TYPE_CHECKING:
@@ -125,8 +132,12 @@ _COMMANDS: Mapping[str, Callable[[Subparsers], None]] = {
     "log": history_arguments.add_log,
     "gateways": gateway_arguments.add_gateways,
     "kernelspecs": gateway_arguments.add_kernelspecs,
+    "kernelspec": kernelspec_arguments.add_kernelspec,
     "sessions": gateway_arguments.add_sessions,
     **dict.fromkeys(("interrupt", "restart", "shutdown"), gateway_arguments.add_control),
+    "bridge": bridge_arguments.add_bridge,
+    "lab": jupyter_arguments.add_lab,
+    "jupyter": jupyter_arguments.add_jupyter,
     "serve": add_serve,
     "stop": add_stop,
 }

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 from kernelway.cli.finding import Running, find, is_id, looks_like_id, running
 from kernelway.cli.overlapping import both
-from kernelway.cli.places import LOCAL, Place, SavedPlaces, without_gateway
+from kernelway.cli.places import LOCAL, Place, SavedPlaces, is_bridge, without_gateway
 from kernelway.cli.sentences import say
 from kernelway.client import Gateway, Kernel
 from kernelway.client.session import own_session_path
@@ -60,10 +60,11 @@ async def place_for(order: Order, places: SavedPlaces) -> AsyncIterator[tuple[Pl
     A kernelspec's name may carry its gateway (``python3.gpu``), unless a local one has that name.
     """
     named = None if order.kernel is None else places.named(order.kernel)
-    if order.on is None and named is not None:
+    if order.on is None and order.kernel is not None and named is not None:
         async with places.open(None) as private:
             here = (await private.gateway.kernelspecs()).kernelspecs
-        if order.kernel not in here:
+        model = here.get(order.kernel)
+        if model is None or is_bridge(order.kernel, model, [*places.names, LOCAL]):
             order = replace(order, kernel=named[0], on=named[1])
     async with places.open(order.place) as place:
         if order.kernel is not None and place.name is not None and named is not None:
@@ -149,12 +150,19 @@ async def start(place: Place, order: Order, kernelspec: str, file: Path) -> Open
     """Start a kernel: of this command on a private gateway, elsewhere in a session that goes on."""
     if place.name is None:
         return Opened(
-            kernel=await place.gateway.start_kernel(kernelspec, cwd=_cwd(place, order), env=order.env)
+            kernel=await place.gateway.start_kernel(
+                kernelspec, cwd=working_folder(place, order), env=order.env
+            )
         )
     # A session that was named is this user's on this machine, whatever file is run in it first.
     path = file if order.session is None else Path("/") / order.session
     session = await place.gateway.open_session(
-        path, kernel=kernelspec, name=order.session, cwd=_cwd(place, order), env=order.env, new=order.new
+        path,
+        kernel=kernelspec,
+        name=order.session,
+        cwd=working_folder(place, order),
+        env=order.env,
+        new=order.new,
     )
     name = session.name if session.id is not None else session.kernel.id
     return Opened(
@@ -168,7 +176,7 @@ async def start(place: Place, order: Order, kernelspec: str, file: Path) -> Open
 @contextlib.asynccontextmanager
 async def of_its_own(place: Place, order: Order, kernelspec: str) -> AsyncIterator[Opened]:
     """A kernel that ends with the command."""
-    kernel = await place.gateway.start_kernel(kernelspec, cwd=_cwd(place, order), env=order.env)
+    kernel = await place.gateway.start_kernel(kernelspec, cwd=working_folder(place, order), env=order.env)
     try:
         yield Opened(kernel=kernel)
     finally:
@@ -189,7 +197,7 @@ async def _end(kernel: Kernel, place: Place) -> None:
         say(f"The kernel of this command could not be ended, and may go on: {why}\n`{command}` ends it.")
 
 
-def _cwd(place: Place, order: Order) -> str | None:
+def working_folder(place: Place, order: Order) -> str | None:
     """The working folder: the one that was named; else, on this machine, the current one."""
     if place.is_here:
         return str(Path(order.cwd or ".").absolute())

@@ -8,8 +8,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from kernelway.cli.finding import Ended, Running, ended, running
-from kernelway.cli.places import LOCAL, SavedPlaces
+from kernelway.cli.places import LOCAL, SavedPlaces, is_bridge
 from kernelway.cli.progress import Progress
 from kernelway.cli.sentences import say
 from kernelway.cli.show.paint import Tone
@@ -53,7 +55,8 @@ def list_kernelspecs(*, on: str | None, as_json: bool, environ: Mapping[str, str
                 return answers
             # Those of this machine are the same on every gateway of it, and none has to run for them.
             async with places.open(None) as private:
-                return [Answer(name=LOCAL, said=await private.gateway.kernelspecs()), *answers]
+                here = _without_bridges(await private.gateway.kernelspecs(), [*places.names, LOCAL])
+                return [Answer(name=LOCAL, said=here), *answers]
 
     answers = run_loop(ask())
     if as_json:
@@ -63,6 +66,11 @@ def list_kernelspecs(*, on: str | None, as_json: bool, environ: Mapping[str, str
         headings = ("kernelspec", "language", "name", "gateway")
         print_table(headings, rows, environ=environ, shrinks="name", remarks=_remarks(answers))
     return 0
+
+
+def _without_bridges(specs: KernelSpecs, known: Sequence[str]) -> KernelSpecs:
+    own = {name: model for name, model in specs.kernelspecs.items() if not is_bridge(name, model, known)}
+    return structs.replace(specs, kernelspecs=own)
 
 
 def _specs_as_json(answer: Answer[KernelSpecs]) -> list[dict[str, object]]:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from kernelway.cli.progress import Progress
 from kernelway.client import Gateway, GatewayOptions, local_gateway
 from kernelway.client.local import local_place
-from kernelway.client.names import find_remote, gateway_label
+from kernelway.client.names import find_remote, gateway_label, remote_name
 from kernelway.client.options import UNIX_PREFIX
 from kernelway.client.saved import GatewaysFile
 from kernelway.protocol.errors import NotFound
-from kernelway.protocol.models import KernelSpecs
+from kernelway.protocol.models import KernelSpecModel, KernelSpecs
 from kernelway.settings import ServeSettings
 from kernelway.source import language_named
 
@@ -124,6 +124,17 @@ def language_of_kernel(specs: KernelSpecs, kernel: str) -> str | None:
 def languages(specs: KernelSpecs) -> list[str]:
     """The languages that there are kernelspecs for."""
     return [language_named(model.spec.language) for model in specs.kernelspecs.values()]
+
+
+def is_bridge(name: str, model: KernelSpecModel, known: Iterable[str]) -> bool:
+    """Whether a kernelspec of this machine only stands for that of the same single name on a known gateway.
+
+    :mod:`kernelway.bridge.kernelspecs` makes them, for clients that know no gateways; we go there ourselves.
+    """
+    match model.spec.metadata.get("kernelway"):
+        case {"place": str(place), "kernel": str(kernel)}:
+            return place in known and name == remote_name(kernel, place)
+    return False
 
 
 def without_gateway(kernel: str, gateway: str, known: Iterable[str]) -> str:
