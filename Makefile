@@ -39,10 +39,11 @@ run: .venv/run.stamp ## Set up, and run examples/hello.py on a kernel of its own
 	@echo "  $(BIN)/kernelway gateways add NAME URL     remember a gateway, then: kernelway run FILE --on NAME"
 	@echo "  docs/how-to/connect.md                        connect an editor or a notebook"
 
+# Files come in their order: the last ones are short, so no processor waits for a long one at the end.
 .PHONY: test
 test: .venv/test.stamp ## Set up, and run every test.
 	@tests/install-debian-packages
-	@$(BIN)/python -m pytest -n auto --dist loadfile --reruns 1 --max-suite-reruns 5 --rerun-show-tracebacks
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --reruns 1 --max-suite-reruns 5 --rerun-show-tracebacks
 
 .PHONY: check
 check: .venv/test.stamp ## Lint and type-check.

@@ -65,6 +65,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(_SharedFixtures(config))
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """Three for two processors, since a test waits for other processes half of its time."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    return max(2, len(os.sched_getaffinity(0)) * 3 // 2)
+
+
 def pytest_collection_finish() -> None:
     if "zmq" in sys.modules:
         _send_without_a_copy()

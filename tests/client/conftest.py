@@ -7,12 +7,14 @@ from collections.abc import Iterator
 import pytest
 from tests.client.gateways import (  # noqa: F401 - fixtures that this folder's tests ask for by name.
     kernel,
+    lasting_kernel,
     listing_kernel_gateway,
     listing_place,
     old_jupyter_server,
     own_gateway,
     own_kernel,
     place,
+    place_with_kernel,
     stock_jupyter_server,
     stock_kernel_gateway,
 )

@@ -19,6 +19,8 @@ from tests.support.stock import StockServer, jupyter_server_in, kernel_gateway_i
 from yarl import URL
 
 from kernelway.client import Gateway, Kernel
+from kernelway.client.sync import Gateway as SyncGateway
+from kernelway.protocol.models import KernelId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +142,25 @@ async def kernel(place: Place) -> AsyncIterator[Kernel]:
     """A kernel on each kind of server in turn."""
     async with kernel_on(place) as kernel:
         yield kernel
+
+
+@pytest.fixture(scope="module", params=EVERY)
+def place_with_kernel(request: pytest.FixtureRequest) -> Iterator[tuple[Place, KernelId]]:
+    """Each kind of server in turn, with a kernel for all tests of a file that leave it as it was."""
+    place: Place = request.getfixturevalue(request.param)
+    with SyncGateway(place.base_url, token=place.token) as gateway:
+        kernel_id = gateway.start_kernel("python3").id
+    yield place, kernel_id
+    with SyncGateway(place.base_url, token=place.token) as gateway:
+        gateway.connect(kernel_id).shutdown()
+
+
+@pytest.fixture
+async def lasting_kernel(place_with_kernel: tuple[Place, KernelId]) -> AsyncIterator[Kernel]:
+    """That kernel, by a connection of the test's own."""
+    place, kernel_id = place_with_kernel
+    async with place.gateway() as gateway:
+        yield await gateway.connect(kernel_id)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ _PAUSE = 0.002
 async def test_a_gateway_that_is_killed_again_and_again_costs_nothing(
     serving: Serving, long: bool, note: Note
 ) -> None:
-    executions, lines, kills = (200, 100, 20) if long else (40, 50, 3)
+    executions, lines, kills = (200, 100, 20) if long else (20, 50, 3)
     moments = set(random.Random(3).sample(range(executions * lines), kills))
     reached = asyncio.Semaphore(0)
 

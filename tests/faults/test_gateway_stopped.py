@@ -21,7 +21,7 @@ _PAUSE = 0.002
 async def test_a_gateway_that_is_stopped_for_a_while_costs_nothing(
     serving: Serving, long: bool, note: Note
 ) -> None:
-    executions, lines, seconds = (200, 100, 10) if long else (40, 50, 2)
+    executions, lines, seconds = (200, 100, 10) if long else (20, 50, 2)
     middle, stop, resumed = executions * lines // 2, asyncio.Event(), asyncio.Event()
     with serving.running(*_PINGS) as running:
         async with (

@@ -21,7 +21,7 @@ _PAUSE = 0.002
 async def test_random_cuts_neither_lose_nor_repeat_anything(
     serving: Serving, long: bool, note: Note, seed: int
 ) -> None:
-    executions, lines, cuts = (200, 100, 100) if long else (40, 50, 12)
+    executions, lines, cuts = (200, 100, 100) if long else (20, 50, 12)
     # An output is about 500 bytes and a request about 600: so the cuts are spread over all of the run.
     faults = random_faults(
         seed, cuts, to_client=900 * executions * lines // cuts, to_server=900 * executions // cuts

@@ -30,7 +30,6 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("area", AREAS)
 @pytest.mark.parametrize(
     ("gateway_server", "protocol", "token_placement"),
     CONFIGURATIONS,
@@ -41,18 +40,20 @@ def test_jupyterlab(
     gateway_server: GatewayServer,
     protocol: str,
     token_placement: str,
-    area: str,
     subtests: pytest.Subtests,
 ) -> None:
     install(SERVICES)
     program = run(
         SERVICES,
-        area=area,
+        areas=",".join(AREAS),
         base_url=gateway_server.url,
         token=gateway_server.token,
         protocol=protocol,
         token_placement=token_placement,
     )
+    names = [scenario.name for scenario in program.scenarios]
+    for area in AREAS:
+        assert names.count(f"{area}: every WebSocket was closed by both sides") == 1, program.output
     check(program, gateway_server, subtests)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -74,18 +75,42 @@ class Leftovers:
 
 
 def _processes() -> Iterator[psutil.Process]:
-    own = psutil.Process()
-    yield from (child for child in own.children(recursive=True) if not _is_kept_by_a_host(child))
+    """All below this process, and those of this run of the tests that have lost their parents."""
+    own = os.getpid()
     mark = f"{MARK}={os.environ.get(MARK)}".encode()
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if int(folder.name) != own.pid and mark in (folder / "environ").read_bytes().split(b"\0"):
-                process = psutil.Process(int(folder.name))
+    there = {pid: (parent, began) for pid, parent, began in _all()}
+    below = {own}
+    # A parent's number may be the greater one, where the numbers have begun anew: until nothing is added.
+    while found := {pid for pid, (parent, _) in there.items() if parent in below and pid not in below}:
+        below |= found
+    since = there[own][1]
+    for pid, (_, began) in there.items():
+        if pid != own and (pid in below or (began >= since and _is_marked(pid, mark))):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process = psutil.Process(pid)
                 if not _is_kept_by_a_host(process):
                     yield process
-        except (OSError, psutil.NoSuchProcess):
-            # It ended meanwhile, or it is somebody else's.
+
+
+def _all() -> Iterator[tuple[int, int, int]]:
+    """Every process that there is, its parent, and when it began (in ticks)."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            stat = (folder / "stat").read_bytes()
+        except OSError:
+            # It ended meanwhile.
             continue
+        # Its name may have spaces and brackets in it. The next field is the third of proc(5).
+        fields = stat.rpartition(b")")[2].split()
+        yield int(folder.name), int(fields[1]), int(fields[19])
+
+
+def _is_marked(pid: int, mark: bytes) -> bool:
+    try:
+        return mark in Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        # It ended meanwhile, or it is somebody else's.
+        return False
 
 
 def _is_kept_by_a_host(process: psutil.Process) -> bool:

@@ -11,6 +11,9 @@ from pathlib import Path
 
 from tests.support.processes import Process, environ_in, free_port, wait_for_listener
 
+_IMPATIENT = ("--KernelManager.shutdown_wait_time=1", "--KernelRestarter.time_to_dead=0.5")
+"""Seconds for a kernel to end by itself, and between two looks whether one has died; of 5 and 3."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StockServer:
@@ -42,6 +45,7 @@ def jupyter_server_in(
         *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"),
         *(f"--ServerApp.root_dir={files}", f"--ServerApp.base_url={base_path}/"),
         f"--IdentityProvider.token={token}",
+        *_IMPATIENT,
         *args,
     ]
     process = Process(command, ready="is running at", environ=environ_in(folder), folder=files)
@@ -62,6 +66,7 @@ def kernel_gateway_in(folder: Path, *, args: Sequence[str] = ()) -> Iterator[Sto
         *(f"--KernelGatewayApp.port={port}", "--KernelGatewayApp.port_retries=0"),
         "--KernelGatewayApp.list_kernels=True",
         f"--KernelGatewayApp.auth_token={token}",
+        *_IMPATIENT,
         *args,
     ]
     process = Process(command, ready="is available at", environ=environ, folder=folder)

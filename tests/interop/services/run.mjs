@@ -1,9 +1,9 @@
 // Drives one Jupyter server with @jupyterlab/services, the library inside JupyterLab 4 and Notebook 7.
 //
-//   node run.mjs --area comms --base-url http://127.0.0.1:8888/ --token secret \
+//   node run.mjs --areas comms,stdin --base-url http://127.0.0.1:8888/ --token secret \
 //                --protocol v1 --token-placement url
 //
-// --area             one of the files in areas/, without its extension
+// --areas            files in areas/, without their extensions: each with a client of its own, in their order
 // --protocol         v1: offer the library's subprotocols, as a browser does; default: offer none
 // --token-placement  where the WebSocket request carries the token: url (?token=) or header (Authorization)
 //
@@ -20,7 +20,7 @@ globalThis.console = new Console(process.stderr, process.stderr);
 
 const { values: options } = parseArgs({
   options: {
-    area: { type: 'string' },
+    areas: { type: 'string' },
     'base-url': { type: 'string' },
     token: { type: 'string' },
     protocol: { type: 'string' },
@@ -29,19 +29,20 @@ const { values: options } = parseArgs({
 });
 
 const { scenario, failures } = reporter();
-const client = connectClient({
-  baseUrl: options['base-url'],
-  token: options.token,
-  protocol: options.protocol,
-  tokenPlacement: options['token-placement']
-});
-
-const area = await import(`./areas/${options.area}.mjs`);
-await scenario(`${options.area}: the whole area ran`, () => area.scenarios({ client, scenario }), {
-  seconds: 300
-});
-await scenario('no kernel and no session is left on the server', () => client.nothingIsLeft());
-await scenario('every WebSocket was closed by both sides', () => client.close());
+for (const name of options.areas.split(',')) {
+  const client = connectClient({
+    baseUrl: options['base-url'],
+    token: options.token,
+    protocol: options.protocol,
+    tokenPlacement: options['token-placement']
+  });
+  const area = await import(`./areas/${name}.mjs`);
+  await scenario(`${name}: the whole area ran`, () => area.scenarios({ client, scenario }), {
+    seconds: 300
+  });
+  await scenario(`${name}: no kernel and no session is left on the server`, () => client.nothingIsLeft());
+  await scenario(`${name}: every WebSocket was closed by both sides`, () => client.close());
+}
 
 // The library keeps timers of its own; the scenarios above are the proof that nothing else is pending.
 process.exit(failures() > 0 ? 1 : 0);
