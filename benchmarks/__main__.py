@@ -73,7 +73,7 @@ def _failed(report: Report) -> bool:
 def _parser() -> argparse.ArgumentParser:
     names = [each.name for each in all_scenarios(FULL)] + [each.name for each in all_growth(FULL)]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--only", metavar="NAMES", type=partial(_subset, names), default=names)
+    parser.add_argument("--only", metavar="NAMES", type=partial(_family, names), default=names)
     known = list(sides.ABOUT)
     parser.add_argument("--sides", metavar="NAMES", type=partial(_subset, known), default=known)
     parser.add_argument("--rounds", type=_positive, help="for every scenario, instead of its own number")
@@ -90,6 +90,15 @@ def _subset(names: Sequence[str], text: str) -> list[str]:
     if unknown := [name for name in chosen if name not in names]:
         raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(names)}")
     return [name for name in names if name in chosen]
+
+
+def _family(names: Sequence[str], text: str) -> list[str]:
+    """A name is also that of all that begin with it: run and run_new."""
+    members = [
+        [name for name in names if name == chosen or name.startswith(f"{chosen}_")] or [chosen]
+        for chosen in text.split(",")
+    ]
+    return _subset(names, ",".join(name for family in members for name in family))
 
 
 def _positive(text: str) -> int:

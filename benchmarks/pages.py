@@ -10,7 +10,7 @@ from benchmarks.plots import plot
 from benchmarks.results import GrowthResult, Report, ScenarioResult, SideResult
 from benchmarks.tables import caption, compared_with, factor, growth_cell, headings, median, rows, warning
 
-_OURS = (sides.KERNELWAY, sides.WARM)
+_OURS = (sides.KERNELWAY, sides.WARM, sides.NOTEBOOK)
 """The sides that the summary has a row for."""
 
 _INTRODUCTION = (

@@ -10,6 +10,7 @@ from typing import Final
 
 from benchmarks.bare import BareSide
 from benchmarks.exchange import Kernel, Shortfall, Side
+from benchmarks.notebooks import GATEWAY, NotebookSide, notebook_server, with_extension, with_gateway_url
 from benchmarks.peers import PeersMissing
 from benchmarks.processes import Processes
 from benchmarks.servers import Launch, ServerSide
@@ -24,6 +25,8 @@ JUPYTER_SERVER: Final = "jupyter_server"
 KERNEL_GATEWAY: Final = "kernel_gateway"
 JUPYTER_SERVER_UNLIMITED: Final = "jupyter_server_unlimited"
 KERNEL_GATEWAY_UNLIMITED: Final = "kernel_gateway_unlimited"
+NOTEBOOK: Final = "kernelway_notebook"
+GATEWAY_URL: Final = "gateway_url"
 INTERPRETER: Final = "python"
 
 PEERS: Final = (JUPYTER_SERVER, KERNEL_GATEWAY)
@@ -39,6 +42,8 @@ ABOUT: Final[Mapping[str, str]] = {
     KERNEL_GATEWAY: "in its WebSocket mode, with its default limits",
     JUPYTER_SERVER_UNLIMITED: "with its limit on outputs turned off, where it would lose them",
     KERNEL_GATEWAY_UNLIMITED: "the same",
+    NOTEBOOK: "a jupyter_server with our extension, and behind it `kernelway serve --warm 0`",
+    GATEWAY_URL: "a jupyter_server with `--gateway-url`, behind it kernel_gateway, both with their defaults",
     INTERPRETER: "`python -c pass`, what any command of Python's takes at least",
 }
 """All sides, in the order of tables."""
@@ -55,7 +60,7 @@ _UNLIMITED = "--ZMQChannelsWebsocketConnection.limit_rate=False"
 
 def needs_peers(name: str) -> bool:
     """Whether a side runs in the peers' environment."""
-    return name in (*PEERS, *UNLIMITED_PEERS)
+    return name in (*PEERS, *UNLIMITED_PEERS, GATEWAY_URL)
 
 
 def new_side(name: str, workspace: Workspace, peers_python: Path | None) -> Side:
@@ -66,12 +71,16 @@ def new_side(name: str, workspace: Workspace, peers_python: Path | None) -> Side
         return InterpreterSide()
     if flags := _KERNELWAY_FLAGS.get(name):
         return ServerSide(name, partial(_kernelway, flags), workspace)
+    if name == NOTEBOOK:
+        return _notebook(workspace)
     if peers_python is None:
         raise PeersMissing(f"The environment for {name} has not been made.")
+    if name == GATEWAY_URL:
+        return _gateway_url(workspace, peers_python)
     commands: Mapping[str, Callable[[Path, Launch], list[str]]] = {
-        JUPYTER_SERVER: _jupyter_server,
+        JUPYTER_SERVER: notebook_server,
         KERNEL_GATEWAY: _kernel_gateway,
-        JUPYTER_SERVER_UNLIMITED: lambda python, launch: [*_jupyter_server(python, launch), _UNLIMITED],
+        JUPYTER_SERVER_UNLIMITED: lambda python, launch: [*notebook_server(python, launch), _UNLIMITED],
         KERNEL_GATEWAY_UNLIMITED: lambda python, launch: [*_kernel_gateway(python, launch), _UNLIMITED],
     }
     return ServerSide(name, partial(commands[name], peers_python), workspace, must_end=False)
@@ -102,19 +111,25 @@ def kernelway_program() -> str:
     return str(Path(sys.executable).with_name("kernelway"))
 
 
+def _notebook(workspace: Workspace) -> NotebookSide:
+    behind = ServerSide(f"{NOTEBOOK}_behind", partial(_kernelway, _KERNELWAY_FLAGS[KERNELWAY]), workspace)
+    front = partial(with_extension, sys.executable)
+    return NotebookSide(NOTEBOOK, behind, front, workspace, kernelspec=lambda name: f"{name}.{GATEWAY}")
+
+
+def _gateway_url(workspace: Workspace, python: Path) -> NotebookSide:
+    def command(launch: Launch) -> list[str]:
+        # A notebook server asks what runs there.
+        return [*_kernel_gateway(python, launch), "--JupyterWebsocketPersonality.list_kernels=True"]
+
+    behind = ServerSide(f"{GATEWAY_URL}_behind", command, workspace, must_end=False)
+    return NotebookSide(GATEWAY_URL, behind, partial(with_gateway_url, python), workspace, must_end=False)
+
+
 def _kernelway(flags: Sequence[str], launch: Launch) -> list[str]:
     return [
         *(kernelway_program(), "serve", "--ip", "127.0.0.1", "--port", str(launch.port)),
         *("--token", launch.token, "--state-dir", str(launch.folder), *flags),
-    ]
-
-
-def _jupyter_server(python: Path, launch: Launch) -> list[str]:
-    return [
-        *(str(python), "-m", "jupyter_server", "--ServerApp.ip=127.0.0.1"),
-        *(f"--ServerApp.port={launch.port}", "--ServerApp.port_retries=0"),
-        *(f"--IdentityProvider.token={launch.token}", f"--ServerApp.root_dir={launch.folder}"),
-        *("--ServerApp.open_browser=False", "--ServerApp.allow_root=True"),
     ]
 
 

@@ -11,7 +11,7 @@ from benchmarks import sides
 from benchmarks.results import GrowthResult, Report, ScenarioResult, SideResult
 from benchmarks.scenarios.scenario import Unit
 
-_COMPARED_WITH = (sides.BARE, sides.INTERPRETER, *sides.PEERS, *sides.UNLIMITED_PEERS)
+_COMPARED_WITH = (sides.BARE, sides.INTERPRETER, *sides.PEERS, *sides.UNLIMITED_PEERS, sides.GATEWAY_URL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmarks.scenarios.command import command_scenarios
 from benchmarks.scenarios.footprint import footprint_scenarios
 from benchmarks.scenarios.messages import message_scenarios
+from benchmarks.scenarios.notebook import notebook_scenarios
 from benchmarks.scenarios.scenario import Scenario, Sizes
 from benchmarks.scenarios.starting import starting_scenarios
 
@@ -14,6 +15,7 @@ def all_scenarios(sizes: Sizes) -> list[Scenario]:
     return [
         *starting_scenarios(sizes),
         *message_scenarios(sizes),
+        *notebook_scenarios(sizes),
         *footprint_scenarios(sizes),
         *command_scenarios(),
     ]

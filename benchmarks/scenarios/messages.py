@@ -27,7 +27,7 @@ def message_scenarios(sizes: Sizes) -> list[Scenario]:
             Unit.MILLISECONDS,
             7,
             _ALL,
-            on_kernel(lambda _, kernel: _round_trips(kernel, sizes.executions)),
+            on_kernel(lambda _, kernel: round_trips(kernel, sizes.executions)),
         ),
         Scenario(
             "stream",
@@ -35,7 +35,7 @@ def message_scenarios(sizes: Sizes) -> list[Scenario]:
             Unit.OUTPUTS_PER_SECOND,
             5,
             _ALL,
-            on_kernel(lambda _, kernel: _stream(kernel, sizes.outputs)),
+            on_kernel(lambda _, kernel: stream(kernel, sizes.outputs)),
         ),
         Scenario(
             "download",
@@ -66,7 +66,7 @@ def message_scenarios(sizes: Sizes) -> list[Scenario]:
     ]
 
 
-async def _round_trips(kernel: Kernel, executions: int) -> Measure:
+async def round_trips(kernel: Kernel, executions: int) -> Measure:
     """As little work for the kernel as can be checked, so that the way there and back is what is measured."""
     await _check_interpreter(kernel)
     count = 0
@@ -91,7 +91,8 @@ async def _check_interpreter(kernel: Kernel) -> None:
     expect("the kernel's interpreter", python, sys.executable)
 
 
-async def _stream(kernel: Kernel, outputs: int) -> Measure:
+async def stream(kernel: Kernel, outputs: int) -> Measure:
+    """Displays that are published one after another, all of which have to come."""
     code = f"for i in range({outputs}): display({{'text/plain': str(i)}}, raw=True)"
 
     async def measure() -> float:

@@ -27,6 +27,13 @@ def report() -> Report:
             side("kernel_gateway", 500.0),
         ),
     )
+    notebook = ScenarioResult(
+        "notebook",
+        "a trip",
+        Unit.MILLISECONDS,
+        1,
+        (side("kernelway_notebook", 4.0), side("gateway_url", 40.0)),
+    )
     upload = ScenarioResult(
         "upload",
         "in",
@@ -36,7 +43,7 @@ def report() -> Report:
     )
     points = (GrowthPoint(1, (side("kernelway", 1.0),)), GrowthPoint(2, (side("kernelway"),)))
     growth = GrowthResult("kernels", "a trip", "kernels", Unit.MILLISECONDS, 1, points)
-    return Report("today", 60.0, {"system": "Linux"}, {"python": "3"}, (start, upload), (growth,))
+    return Report("today", 60.0, {"system": "Linux"}, {"python": "3"}, (start, upload, notebook), (growth,))
 
 
 def test_the_summary_compares_with_bare_and_with_the_better_peer() -> None:
@@ -44,6 +51,9 @@ def test_the_summary_compares_with_bare_and_with_the_better_peer() -> None:
     assert "| [start](#start) | kernelway | 50.0 ms | 0.25 | 400 ms (jupyter_server) | 0.12 |" in lines
     assert "| [start](#start) | kernelway_warm | 20.0 ms | 0.10 | 400 ms (jupyter_server) | 0.05 |" in lines
     assert "| [upload](#upload) | kernelway | 800 MB/s | 0.80 | - | - |" in lines
+    assert (
+        "| [notebook](#notebook) | kernelway_notebook | 4.00 ms | - | 40.0 ms (gateway_url) | 0.10 |" in lines
+    )
 
 
 def test_a_side_that_did_not_do_the_work_says_so_in_its_row() -> None:

@@ -11,10 +11,11 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from benchmarks.__main__ import _family
 
 ROOT = Path(__file__).resolve().parents[2]
 
-SIDES = ["bare", "kernelway", "python"]
+SIDES = ["bare", "kernelway", "kernelway_notebook", "python"]
 
 SCENARIOS = {
     "start": ("ms", "lower", ["bare", "kernelway"]),
@@ -24,6 +25,10 @@ SCENARIOS = {
     "download": ("MB/s", "higher", ["bare", "kernelway"]),
     "upload": ("MB/s", "higher", ["bare", "kernelway"]),
     "peak": ("x", "lower", ["kernelway"]),
+    "notebook": ("ms", "lower", ["kernelway_notebook"]),
+    "notebook_stream": ("outputs/s", "higher", ["kernelway_notebook"]),
+    "notebook_out": ("MB/s", "higher", ["kernelway_notebook"]),
+    "notebook_in": ("MB/s", "higher", ["kernelway_notebook"]),
     "cpu": ("µs", "lower", ["kernelway"]),
     "idle": ("MB", "lower", ["kernelway"]),
     "memory": ("MB", "lower", ["bare", "kernelway"]),
@@ -121,6 +126,19 @@ def test_each_scenario_says_that_it_begins_and_how_long_it_took(written: dict[st
 
 def test_nothing_had_to_be_killed_afterwards(written: dict[str, str]) -> None:
     assert "left behind" not in written["log"]
+
+
+@pytest.mark.parametrize(
+    ("given", "chosen"),
+    [
+        ("start", ["start"]),
+        ("run", ["run", "run_new"]),
+        ("notebook_in,stream", ["stream", "notebook_in"]),
+        ("notebook", ["notebook", "notebook_stream", "notebook_out", "notebook_in"]),
+    ],
+)
+def test_a_name_is_also_that_of_all_that_begin_with_it(given: str, chosen: list[str]) -> None:
+    assert _family(list(SCENARIOS), given) == chosen
 
 
 @pytest.mark.parametrize(
