@@ -43,7 +43,7 @@ MOST_METHODS = 25
 
 ONLY_IN = {
     # Libraries that are the business of some parts alone.
-    "zmq": {"host", "bridge"},
+    "zmq": {"transport", "host", "bridge"},
     "jupyter_client": {"host", "bridge", "jupyter"},
     "ipykernel": set[str](),
     "traitlets": {"jupyter"},

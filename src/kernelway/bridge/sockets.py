@@ -1,7 +1,6 @@
 """What a kernel binds, bound here: four ROUTERs, and an XPUB that refuses rather than drops.
 
-Like the host's sockets to kernels (docs/decisions/0002-zeromq-on-the-event-loop.md) they are read without
-futures: libzmq's descriptor is edge-triggered, so after every turn at a socket it is looked at again.
+They are read as :mod:`kernelway.transport.zeromq` says.
 """
 
 from __future__ import annotations
@@ -20,15 +19,9 @@ import zmq
 from kernelway.bridge.connection import PORTS, Connection
 from kernelway.protocol.errors import ConfigError
 from kernelway.protocol.message import Buffer
+from kernelway.transport.zeromq import NOW, take_turn
 
 log = logging.getLogger(__name__)
-
-_MOST_MESSAGES: Final = 64
-_MOST_BYTES: Final = 1 << 20
-"""What one socket may take of a turn of the event loop before others have theirs."""
-
-_COPIED: Final = 1 << 16
-"""Bytes; a smaller part is copied out of libzmq's memory, a larger one stays there and is looked at."""
 
 _UNREAD_REPLIES: Final = 10_000
 """Messages for one client that does not read, as many as it may ask; what comes then is dropped for it."""
@@ -47,8 +40,6 @@ _LOOK_AGAIN: Final = 0.02
 
 _HUNG_AFTER: Final = 30.0
 """Seconds for which a subscriber may take nothing before messages are dropped for it."""
-
-_NOW: Final = int(zmq.NOBLOCK)
 
 
 class BoundSocket:
@@ -83,7 +74,7 @@ class BoundSocket:
         """
         self._schedule()
         try:
-            self._socket.send_multipart(parts, _NOW, copy=False)
+            self._socket.send_multipart(parts, NOW, copy=False)
         except zmq.Again:
             return False
         return True
@@ -129,32 +120,11 @@ class BoundSocket:
             # To look takes back the descriptor's readiness, which would wake the loop again and again.
             self._socket.get(zmq.EVENTS)
             return
-        messages = size = 0
-        while messages < _MOST_MESSAGES and size < _MOST_BYTES and not self._paused:
-            parts = self._next()
-            if parts is None:
-                return
-            messages += 1
-            size += sum(map(len, parts))
-            try:
-                receive(parts)
-            except Exception:
-                # One message that nobody can make sense of must not end the hearing of all others.
-                log.exception("A client's message is lost.")
-        self._schedule()
+        if take_turn(self._socket, receive, listens=self._listens):
+            self._schedule()
 
-    def _next(self) -> list[Buffer] | None:
-        """The parts of the next message, None where there is none."""
-        receive = self._socket.recv
-        parts: list[Buffer] = []
-        try:
-            while True:
-                frame = receive(_NOW, copy=False)
-                parts.append(frame.bytes if len(frame) < _COPIED else frame.buffer)
-                if not frame.more:
-                    return parts
-        except zmq.Again:
-            return None
+    def _listens(self) -> bool:
+        return not self._paused
 
 
 class Publisher:

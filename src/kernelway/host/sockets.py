@@ -1,36 +1,20 @@
-"""A ZeroMQ socket on the event loop, without a future or a task for each message.
-
-libzmq's descriptor is edge-triggered: it becomes readable when the socket's state changes, not while there
-is something to read, and sending may use that change up. So after every turn at the socket, and after every
-attempt to send, the socket is looked at again.
-"""
+"""A ZeroMQ socket to a kernel, on the event loop."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 
 import zmq
 
 from kernelway.protocol.message import Buffer
-
-log = logging.getLogger(__name__)
-
-_MOST_MESSAGES = 64
-_MOST_BYTES = 1 << 20
-"""What one socket may take of a turn of the event loop before others have theirs."""
-
-_COPIED = 1 << 16
-"""Bytes; a smaller part is copied out of libzmq's memory, a larger one stays there and is looked at."""
+from kernelway.transport.zeromq import NOW, take_turn
 
 _RECONNECT_MS = 10
 """A kernel binds some time after it was started; libzmq's own 100 ms would be lost on most starts."""
 
 _DELIVER_MS = 2000
 """More than it takes to connect, and less than a host takes to end."""
-
-_NOW = int(zmq.NOBLOCK)
 
 
 def new_context() -> zmq.Context[zmq.Socket[bytes]]:
@@ -106,7 +90,7 @@ class KernelSocket:
             raise ConnectionResetError("The kernel's socket was closed.")
         self._schedule()
         try:
-            self._socket.send_multipart(parts, _NOW, copy=False)
+            self._socket.send_multipart(parts, NOW, copy=False)
         except zmq.Again:
             return False
         return True
@@ -139,38 +123,15 @@ class KernelSocket:
         self._turn()
 
     def _turn(self) -> None:
-        messages = size = 0
-        while messages < _MOST_MESSAGES and size < _MOST_BYTES:
-            parts = self._next()
-            if parts is None:
-                _resolve(self._drained)
-                break
-            messages += 1
-            size += sum(map(len, parts))
-            try:
-                self._receive(parts)
-            except Exception:
-                # One message that nobody can make sense of must not end the hearing of all others.
-                log.exception("A message of a kernel is lost.")
-        else:
+        if not take_turn(self._socket, self._receive, listens=self._is_open):
+            _resolve(self._drained)
+        elif self._is_open():
             self._schedule()
-        if self._writable is not None and not self._writable.done() and not self._socket.closed:
+        if self._writable is not None and not self._writable.done() and self._is_open():
             self._offer_writing(self._writable)
 
-    def _next(self) -> list[Buffer] | None:
-        """The parts of the next message, None where there is none; pyzmq's own recv_multipart is slower."""
-        if self._socket.closed:
-            return None
-        receive = self._socket.recv
-        parts: list[Buffer] = []
-        try:
-            while True:
-                frame = receive(_NOW, copy=False)
-                parts.append(frame.bytes if len(frame) < _COPIED else frame.buffer)
-                if not frame.more:
-                    return parts
-        except zmq.Again:
-            return None
+    def _is_open(self) -> bool:
+        return not self._socket.closed
 
     def _offer_writing(self, writable: asyncio.Future[None]) -> None:
         events = int(self._socket.events)
