@@ -38,6 +38,9 @@ _SEEN = pytest.StashKey[Leftovers]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if sys.version_info < (3, 11, 5) and config.option.tbstyle == "auto":
+        # There ast.parse, by which pytest shows a failure, may end the whole run (CPython's issue 106905).
+        config.option.tbstyle = "native"
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # A script that starts the tests beside itself has them ignore it, and all that they start.
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -38,6 +38,7 @@ from kernelway.protocol.channels import Joining
 from kernelway.protocol.errors import KernelDied, KernelwayError
 from kernelway.protocol.link_framing import LinkId
 from kernelway.protocol.message import Buffer, Channel, Message, SessionId
+from kernelway.transport import deadlines
 
 log = logging.getLogger(__name__)
 
@@ -237,7 +238,7 @@ class Bridge:
 
     async def _hear_end(self) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_EXPLAINED_WITHIN):
+            async with deadlines.timeout(_EXPLAINED_WITHIN):
                 await self._gone.wait()
 
     async def _explain_end(self, why: str) -> None:

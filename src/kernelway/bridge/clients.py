@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -13,6 +12,7 @@ from kernelway.bridge.sockets import Ends, Publisher
 from kernelway.protocol import zmq_framing
 from kernelway.protocol.message import Buffer, Channel, Message
 from kernelway.protocol.signing import Signer
+from kernelway.transport import deadlines
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ class Clients:
     async def stop(self) -> None:
         """Hear nothing more; what was published last is still handed over, if somebody takes it."""
         try:
-            async with asyncio.timeout(_DELIVERED_WITHIN):
+            async with deadlines.timeout(_DELIVERED_WITHIN):
                 await self._publisher.room()
         except TimeoutError:
             log.warning("A subscriber takes nothing: the last outputs are not passed on to it.")

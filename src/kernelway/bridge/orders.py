@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from kernelway.client.link import Link
 from kernelway.client.link_status import LinkStatus
 from kernelway.protocol.errors import NotFound
 from kernelway.protocol.models import KernelId, RestSessionId
+from kernelway.transport import deadlines
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class Target:
 async def interrupt(target: Target, link: Link) -> None:
     """Interrupt the kernel; what was asked before is interrupted, too, where it comes to the kernel soon."""
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_DELIVERED_WITHIN):
+        async with deadlines.timeout(_DELIVERED_WITHIN):
             await link.delivered()
     await target.gateway.rest.interrupt_kernel(target.kernel_id)
 

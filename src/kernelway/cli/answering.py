@@ -11,6 +11,7 @@ from kernelway.cli.asking import END_OF_INPUT, Keyboard
 from kernelway.cli.show.view import View
 from kernelway.client import Execution
 from kernelway.protocol.execution import InputRequest
+from kernelway.transport import deadlines
 
 _LATE: Final = 0.05
 """Seconds for what the code printed before it asked, which comes on another channel than the question."""
@@ -54,7 +55,7 @@ class Answering:
             await self._execution.answer(request, END_OF_INPUT)
             return
         with suppress(TimeoutError):
-            async with asyncio.timeout(_LATE):
+            async with deadlines.timeout(_LATE):
                 await self._execution.reply
                 return
         with self._keyboard.hidden(hide=request.password):

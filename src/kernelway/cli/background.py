@@ -18,6 +18,7 @@ from kernelway.host.processes import wait_for_exit
 from kernelway.host.state import Serving, noted_state_folders, serving_from
 from kernelway.protocol.errors import Conflict, NotFound, TimedOut
 from kernelway.settings import PREFIX, Resolved, ServeSettings, all_settings
+from kernelway.transport import deadlines
 from kernelway.transport.folders import runtime_folder, state_folder
 
 _STOPS_WITHIN = 30.0
@@ -111,7 +112,7 @@ def _where(port: int | None, state_dir: Path | None) -> str:
 async def _gone(path: Path, serving: Serving) -> None:
     with contextlib.suppress(ProcessLookupError):
         try:
-            async with asyncio.timeout(_STOPS_WITHIN):
+            async with deadlines.timeout(_STOPS_WITHIN):
                 await wait_for_exit(serving.process.pid)
         except TimeoutError:
             raise TimedOut(

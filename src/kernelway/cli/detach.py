@@ -23,6 +23,7 @@ from kernelway.client import Kernel
 from kernelway.protocol.errors import InvalidRequest
 from kernelway.protocol.execution import ExecuteReply
 from kernelway.protocol.link_framing import LINK_SUBPROTOCOL
+from kernelway.transport import deadlines
 
 _MOST: Final = 1000
 """Statements of one run: an ipykernel 7 with some thousands of requests in its queue stops for good."""
@@ -90,8 +91,8 @@ async def _hand_over(showing: Showing, kernel: Kernel) -> _Failure | None:
         metadata = marking(piece, showing.path)
         execution = kernel.execute(piece.code, allow_stdin=False, metadata=metadata)
         try:
-            if loop.time() < patient_until:
-                async with asyncio.timeout_at(patient_until):
+            if (patience := patient_until - loop.time()) > 0:
+                async with deadlines.timeout(patience):
                     reply = await execution.reply
                 if reply.status != "ok":
                     return _Failure(piece, reply, len(showing.pieces) - index - 1)

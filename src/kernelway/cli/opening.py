@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import shlex
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
@@ -17,6 +16,7 @@ from kernelway.cli.sentences import say
 from kernelway.client import Gateway, Kernel
 from kernelway.client.session import own_session_path
 from kernelway.protocol.errors import Conflict, Forbidden, InvalidRequest, LinkError, NotFound
+from kernelway.transport import deadlines
 
 T = TypeVar("T")
 
@@ -187,7 +187,7 @@ async def of_its_own(place: Place, order: Order, kernelspec: str) -> AsyncIterat
 async def _end(kernel: Kernel, place: Place) -> None:
     """End a kernel of the command's own; where it cannot be reached, say what is left."""
     try:
-        async with asyncio.timeout(_ENDS_WITHIN):
+        async with deadlines.timeout(_ENDS_WITHIN):
             await kernel.shutdown()
     except NotFound:
         pass

@@ -17,6 +17,7 @@ from kernelway.gateway.service import Service, check, default_state_folder, list
 from kernelway.host.processes import ProcessIdentity
 from kernelway.host.state import Serving, StateFolder
 from kernelway.settings import Resolved, ServeSettings
+from kernelway.transport import deadlines
 from kernelway.transport.listening import unlink_path
 from kernelway.transport.loop import run_loop
 from kernelway.transport.memory import give_back_large_pieces
@@ -168,7 +169,7 @@ async def _answer() -> str:
     loop.add_reader(sys.stdin, readable.set)
     try:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_ANSWER_WITHIN):
+            async with deadlines.timeout(_ANSWER_WITHIN):
                 await readable.wait()
                 return sys.stdin.readline().strip().lower()
     finally:

@@ -10,6 +10,7 @@ from typing import Final, Generic, TypeVar
 from kernelway.cli.places import LOCAL, SavedPlaces
 from kernelway.client import Gateway, GatewayOptions
 from kernelway.protocol.errors import KernelwayError, Unreachable
+from kernelway.transport import deadlines
 
 T = TypeVar("T")
 
@@ -58,5 +59,5 @@ async def _ask(
 async def _asked(options: GatewayOptions, question: Callable[[Gateway], Awaitable[T]], within: float) -> T:
     # The gateway's own deadline is for starting kernels; ours must not come before it says what is wrong.
     quick = replace(options, timeout=min(options.timeout, within * 0.75))
-    async with asyncio.timeout(within), Gateway.from_options(quick) as gateway:
+    async with deadlines.timeout(within), Gateway.from_options(quick) as gateway:
         return await question(gateway)

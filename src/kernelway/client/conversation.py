@@ -23,6 +23,7 @@ from kernelway.client.resume import Came, Joined, Missing
 from kernelway.client.waiting import Answer, Waiters, Waiting, fail_each
 from kernelway.protocol.errors import KernelDied, KernelRestarted, KernelwayError, LinkLost, TimedOut
 from kernelway.protocol.message import Channel, Message, MessageId
+from kernelway.transport import deadlines
 
 W = TypeVar("W", bound=Waiting)
 
@@ -76,7 +77,7 @@ class Conversation:
         """The reply to a request on shell; with ``settled``, once its idle status has come too."""
         answer = self.start(msg_type, content, lambda msg_id: Answer(msg_id, settled=settled))
         try:
-            async with asyncio.timeout(timeout):
+            async with deadlines.timeout(timeout):
                 return await answer.message
         except TimeoutError as error:
             raise TimedOut(
@@ -102,7 +103,7 @@ class Conversation:
     async def settle(self, timeout: float) -> None:
         """Wait until a kernel that starts answers, and what it publishes arrives here."""
         try:
-            async with asyncio.timeout(timeout):
+            async with deadlines.timeout(timeout):
                 while not await self._answers():
                     pass
         except TimeoutError as error:

@@ -17,7 +17,6 @@ given up only when the kernel answers a later request.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
@@ -26,6 +25,7 @@ from kernelway.client.waiting import Waiters, Waiting, fail_each
 from kernelway.protocol.errors import KernelDied, KernelRestarted, KernelwayError, NotFound
 from kernelway.protocol.message import Message
 from kernelway.protocol.models import ExecutionState
+from kernelway.transport import deadlines
 
 
 class Endings:
@@ -119,7 +119,7 @@ class Endings:
     async def _ask_why(self, taken: list[Waiting], kind: type[KernelwayError], what: str) -> None:
         sentence = f"{what}; the server gives no reason."
         try:
-            async with asyncio.timeout(_EXPLAINED_WITHIN):
+            async with deadlines.timeout(_EXPLAINED_WITHIN):
                 reason = await self._reason()
             if reason:
                 sentence = f"{what}: {reason.rstrip('.')}."

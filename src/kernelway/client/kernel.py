@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Final, Self
@@ -34,6 +33,7 @@ from kernelway.protocol.errors import TimedOut
 from kernelway.protocol.link_framing import LinkId
 from kernelway.protocol.message import Buffer, Message, SessionId
 from kernelway.protocol.models import KernelId, KernelModel
+from kernelway.transport import deadlines
 
 ANSWER_TIMEOUT: Final = 60.0
 """Seconds that a request waits for the kernel unless told otherwise."""
@@ -104,7 +104,7 @@ class Kernel:
         the error that ended the connection.
         """
         try:
-            async with asyncio.timeout(timeout):
+            async with deadlines.timeout(timeout):
                 await self._link.delivered()
         except TimeoutError as error:
             raise TimedOut(

@@ -40,6 +40,7 @@ from kernelway.protocol.link_framing import LINK_SUBPROTOCOL, Position
 from kernelway.protocol.message import Message
 from kernelway.protocol.models import KernelId
 from kernelway.protocol.websocket_framing import V1_SUBPROTOCOL, framing_for
+from kernelway.transport import deadlines
 
 _log = logging.getLogger(__name__)
 
@@ -110,7 +111,7 @@ class Link:
     async def open(self, *, timeout: float) -> None:
         """Connect within ``timeout`` seconds; errors of the way are those of :class:`HttpClient`."""
         try:
-            async with asyncio.timeout(timeout):
+            async with deadlines.timeout(timeout):
                 websocket = await self._connect()
         except TimeoutError as error:
             raise TimedOut(
@@ -131,7 +132,7 @@ class Link:
             await asyncio.gather(self._task, return_exceptions=True)
         if self._websocket is not None:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(CLOSING):
+                async with deadlines.timeout(CLOSING):
                     await self._websocket.close()
             self._websocket.drop()
 
@@ -259,7 +260,7 @@ class Link:
         """Another socket, and how many tries in a row there have been; raises what is final."""
         patience = self._http.options.reconnect_for
         try:
-            async with asyncio.timeout(patience):
+            async with deadlines.timeout(patience):
                 while True:
                     attempt += 1
                     self._events.change(LinkStatus.RECONNECTING, reason, attempt)
@@ -279,7 +280,7 @@ class Link:
     async def _try(self) -> WatchedWebSocket | KernelwayError:
         """Another socket, or why there is none yet; raises what is final."""
         try:
-            async with asyncio.timeout(_ATTEMPT):
+            async with deadlines.timeout(_ATTEMPT):
                 return await self._connect()
         except TimeoutError:
             return TimedOut(f"The server did not answer within {_ATTEMPT:g} seconds.")

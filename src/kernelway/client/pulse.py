@@ -15,6 +15,8 @@ from typing import Final
 
 import aiohttp
 
+from kernelway.transport import deadlines
+
 NO_HEARTBEAT: Final = 365 * 86400.0
 """What a :class:`WatchedWebSocket` is opened with: aiohttp tells it of bytes only if it has a heartbeat.
 
@@ -103,7 +105,7 @@ async def _ping(websocket: WatchedWebSocket, pong_within: float) -> bool:
     # Whoever reads sees an end of the connection; here it is silence like any other. A line that is full
     # lets no ping through.
     with contextlib.suppress(TimeoutError, aiohttp.ClientError, OSError):
-        async with asyncio.timeout(pong_within):
+        async with deadlines.timeout(pong_within):
             await websocket.ping()
     await asyncio.sleep(until - loop.time())
     return loop.time() - until > _LATE

@@ -15,6 +15,7 @@ from kernelway.client.resume import Came, Joined, Missing, State, Taken
 from kernelway.protocol.close_codes import CloseCode
 from kernelway.protocol.errors import FrameError, KernelwayError
 from kernelway.protocol.models import KernelId
+from kernelway.transport import deadlines
 
 CLOSING: Final = 2.0
 """Seconds for a polite end of the WebSocket; after it the connection is dropped."""
@@ -131,7 +132,7 @@ class Talk:
                 self._take(frame.data)
         except FrameError as error:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(CLOSING):
+                async with deadlines.timeout(CLOSING):
                     await websocket.close(code=CloseCode.PROTOCOL_ERROR, message=b"A frame is not a message.")
             return Unmendable(
                 f"The server sent what is no message of kernel {self._kernel_id}, and the connection was "

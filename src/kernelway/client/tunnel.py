@@ -32,6 +32,7 @@ from typing import Final, Self
 from kernelway.client.answers import plain
 from kernelway.client.options import SshDestination
 from kernelway.protocol.errors import ConfigError, TimedOut, TunnelFailed
+from kernelway.transport import deadlines
 
 _log = logging.getLogger(__name__)
 
@@ -147,7 +148,7 @@ class Tunnel:
         An attempt under way is waited for, ``deadline`` seconds at most; then it is :class:`TimedOut`.
         """
         try:
-            async with asyncio.timeout(deadline):
+            async with deadlines.timeout(deadline):
                 while self._state is _State.CONNECTING:
                     await self._settled.wait()
         except TimeoutError:
@@ -230,7 +231,7 @@ class Tunnel:
 
     async def _is_ready(self, stdout: asyncio.StreamReader) -> bool:
         try:
-            async with asyncio.timeout(READY_TIMEOUT):
+            async with deadlines.timeout(READY_TIMEOUT):
                 await stdout.readuntil(_READY.encode("ascii"))
         except (TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             return False
@@ -298,7 +299,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     with contextlib.suppress(ProcessLookupError):
         process.terminate()
     try:
-        async with asyncio.timeout(_ENDING):
+        async with deadlines.timeout(_ENDING):
             await process.wait()
     except TimeoutError:
         with contextlib.suppress(ProcessLookupError):

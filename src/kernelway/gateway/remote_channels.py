@@ -26,6 +26,7 @@ from kernelway.protocol.link_framing import (
     told_in,
 )
 from kernelway.protocol.message import Buffer
+from kernelway.transport import deadlines
 from kernelway.transport.api.client_socket import Beat
 
 _LONGEST_REASON = 123
@@ -140,7 +141,7 @@ class RemoteChannels:
         end = self._end.result()
         reason = end.reason.encode()[:_LONGEST_REASON].decode("utf-8", "ignore").encode()
         with contextlib.suppress(TimeoutError, ConnectionError):
-            async with asyncio.timeout(_CLOSES_WITHIN):
+            async with deadlines.timeout(_CLOSES_WITHIN):
                 await self._websocket.close(code=end.code, message=reason)
 
     async def _ping(self) -> None:

@@ -35,6 +35,7 @@ from kernelway.protocol.message import Buffer, Channel, Message, MessageId, Sess
 from kernelway.protocol.models import ExecutionState, timestamp
 from kernelway.protocol.receipts import KNOWN_AFTER, PING_DELAY, Receipts
 from kernelway.protocol.websocket_framing import V1_SUBPROTOCOL, Frame, Framing
+from kernelway.transport import deadlines
 from kernelway.transport.api.client_socket import Beat, ClientSocket, Ending
 from kernelway.transport.api.relay import left_with, talk
 
@@ -269,7 +270,7 @@ class StockSocket:
         # Whoever says good-bye had time to answer.
         grace = 0.0 if self._left_by_itself else KNOWN_AFTER
         with contextlib.suppress(ChannelsClosed, TimeoutError):
-            async with asyncio.timeout(_SETTLES):
+            async with deadlines.timeout(_SETTLES):
                 await self._tell(self._receipts.settled(now, after=grace))
 
     def _note_left(self) -> None:

@@ -13,6 +13,7 @@ from kernelway.host.kernel import Kernel
 from kernelway.host.kernels import Kernels
 from kernelway.protocol.errors import NotFound
 from kernelway.protocol.models import ExecutionState
+from kernelway.transport import deadlines
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ async def cull(kernels: Kernels, rules: CullRules, stopping: asyncio.Event) -> N
     """Look every ``interval`` seconds, until ``stopping`` is set."""
     while rules.idle_timeout > 0:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(rules.interval):
+            async with deadlines.timeout(rules.interval):
                 await stopping.wait()
                 return
         idle = abandoned(kernels, rules, datetime.now(UTC))

@@ -25,6 +25,7 @@ from kernelway.host.fork_rules import Interpreter, Unforkable
 from kernelway.host.forked_process import ForkedProcess
 from kernelway.host.output_tail import OutputTail
 from kernelway.host.processes import wait_for_exit
+from kernelway.transport import deadlines
 
 log = logging.getLogger(__name__)
 
@@ -168,7 +169,7 @@ class ForkServer:
     async def ready(self) -> Ready:
         """Wait until it has imported everything; :class:`Unforkable` says why it never will."""
         try:
-            async with asyncio.timeout(self._times.ready_within):
+            async with deadlines.timeout(self._times.ready_within):
                 return await asyncio.shield(self._ready)
         except TimeoutError:
             self._kill()
@@ -186,7 +187,7 @@ class ForkServer:
         self._waiting[number] = answer
         try:
             self._ask(number, launch, waits)
-            async with asyncio.timeout(self._times.answer_within):
+            async with deadlines.timeout(self._times.answer_within):
                 process = await answer
             os.write(go, b"+")
             return process

@@ -7,6 +7,8 @@ import contextlib
 import os
 import signal
 
+from kernelway.transport import deadlines
+
 _STATUS_WITHIN = 2.0
 """Seconds from a process's end to word of its status by the one who forked it."""
 
@@ -49,7 +51,7 @@ class ForkedProcess:
         """Wait for its end; the exit status as ``Popen`` has it, None where that is not known."""
         await self._gone.wait()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_STATUS_WITHIN):
+            async with deadlines.timeout(_STATUS_WITHIN):
                 await self._told.wait()
         return self._status
 

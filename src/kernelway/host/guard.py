@@ -13,6 +13,7 @@ from typing import Self
 
 from kernelway.host import guard_process
 from kernelway.host.restart_policy import RestartPolicy
+from kernelway.transport import deadlines
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +98,7 @@ class Guard:
         assert process.stdin is not None
         process.stdin.close()
         try:
-            async with asyncio.timeout(_END_WITHIN):
+            async with deadlines.timeout(_END_WITHIN):
                 await process.wait()
         except TimeoutError:
             log.error("The guard process does not end by itself and is killed.")

@@ -51,6 +51,7 @@ from kernelway.protocol.models import (
     UpdateSession,
     timestamp,
 )
+from kernelway.transport import deadlines
 
 log = logging.getLogger(__name__)
 
@@ -283,7 +284,7 @@ async def _terminate(context: zmq.Context[zmq.Socket[bytes]]) -> None:
     # A daemon, and not the loop's executor: a thread that does not come back must not hold the process.
     threading.Thread(target=work, name="end ZeroMQ", daemon=True).start()
     try:
-        async with asyncio.timeout(_TERMINATE_WITHIN):
+        async with deadlines.timeout(_TERMINATE_WITHIN):
             await ended.wait()
     except TimeoutError:
         log.error("A ZeroMQ socket was left open, and ZeroMQ does not end.")

@@ -21,6 +21,7 @@ from kernelway.host.spill import Spill
 from kernelway.host.tasks import to_the_end
 from kernelway.protocol.link_framing import START
 from kernelway.protocol.models import EndedKernel, EndedSession, KernelId, timestamp
+from kernelway.transport import deadlines
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +81,7 @@ class Journals:
     async def _finish(self, spill: Spill) -> None:
         deadline = _FLUSH if spill.trouble is None else _FLUSH_IN_TROUBLE
         try:
-            async with asyncio.timeout(deadline):
+            async with deadlines.timeout(deadline):
                 for known in self._known.values():
                     await known.journal.written()
                 await spill.idle()

@@ -215,6 +215,7 @@ class Kernel:
         self._runs += 1
         limit = 0.0 if self._shut_down else self._limits.start_timeout
         try:
+            # A start is never a cleanup, so this Python's own will do; only that one can be rescheduled.
             async with asyncio.timeout(limit) as self._starting:
                 warm, self._warm = self._warm, None
                 if warm is not None and await self._takes(warm):

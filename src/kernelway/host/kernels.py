@@ -25,6 +25,7 @@ from kernelway.host.tasks import Tasks
 from kernelway.protocol.channels import Joining
 from kernelway.protocol.errors import Conflict, InvalidRequest, KernelwayError, LimitReached, NotFound
 from kernelway.protocol.models import KernelId, StartKernel, timestamp
+from kernelway.transport import deadlines
 
 log = logging.getLogger(__name__)
 
@@ -156,7 +157,7 @@ class Kernels:
         while True:
             await self._emptied.wait()
             try:
-                async with asyncio.timeout(seconds):
+                async with deadlines.timeout(seconds):
                     await self._taken.wait()
             except TimeoutError:
                 return
@@ -174,7 +175,7 @@ class Kernels:
         with self._pool.undisturbed():
             await asyncio.wait({start})
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_SETTLES_WITHIN):
+                async with deadlines.timeout(_SETTLES_WITHIN):
                     await kernel.answered.wait()
 
     def _look_up(self, request: StartKernel) -> tuple[str, KernelSpec, Path]:

@@ -24,6 +24,7 @@ from kernelway.protocol.message import (
     new_message,
 )
 from kernelway.protocol.models import ExecutionState, timestamp
+from kernelway.transport import deadlines
 
 log = logging.getLogger(__name__)
 
@@ -138,7 +139,7 @@ class Lifeline:
         iopub = self._sockets.get(Channel.IOPUB)
         if iopub is not None:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_FINISH_WITHIN):
+                async with deadlines.timeout(_FINISH_WITHIN):
                     await iopub.drained()
         self.close()
 

@@ -19,6 +19,7 @@ from kernelway.host.spare_memory import allows_another, read_memories
 from kernelway.host.tasks import Tasks
 from kernelway.host.warm import Warm
 from kernelway.protocol.errors import KernelwayError
+from kernelway.transport import deadlines
 
 log = logging.getLogger(__name__)
 
@@ -233,7 +234,7 @@ class Pool:
             shelf.name, shelf.spec, self._surroundings, home=self._home, preloaded=self._rules.preloaded
         )
         try:
-            async with asyncio.timeout(self._rules.start_timeout):
+            async with deadlines.timeout(self._rules.start_timeout):
                 await warm.get_ready()
         except BaseException as error:
             self._begin_end(warm)

@@ -39,6 +39,7 @@ from kernelway.protocol.errors import KernelError, KernelStartFailed
 from kernelway.protocol.message import Buffer, Channel
 from kernelway.protocol.models import KernelId
 from kernelway.protocol.signing import Signer
+from kernelway.transport import deadlines
 from kernelway.transport.folders import LONGEST_SOCKET_PATH
 
 log = logging.getLogger(__name__)
@@ -290,7 +291,7 @@ class KernelRun:
 
     async def _step(self, doing: str, step: Awaitable[object], patience: float) -> None:
         try:
-            async with asyncio.timeout(max(patience, _LEAST_PATIENCE)):
+            async with deadlines.timeout(max(patience, _LEAST_PATIENCE)):
                 await step
         except Exception:
             # It is a provisioner's: whatever it raises, the kernel has to end.
@@ -298,7 +299,7 @@ class KernelRun:
 
     async def _exits_within(self, seconds: float) -> bool:
         try:
-            async with asyncio.timeout(seconds):
+            async with deadlines.timeout(seconds):
                 await self._exit_status()
         except TimeoutError:
             return False

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Callable
 
 from kernelway.host.client_sockets import ClientSockets
 from kernelway.host.run import KernelRun
 from kernelway.protocol.message import Message, SessionId
+from kernelway.transport import deadlines
 
 _MOST_UNUSED = 64
 """Sessions that nobody waits for and that keep their sockets, for each kernel; each takes six descriptors."""
@@ -58,7 +58,7 @@ class SessionSockets:
     async def finish(self) -> None:
         """Hear what a process that is gone replied before its end."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_DRAIN_WITHIN):
+            async with deadlines.timeout(_DRAIN_WITHIN):
                 for sockets in tuple(self._sockets.values()):
                     await sockets.drained()
 

@@ -23,6 +23,7 @@ from kernelway.host.tasks import log_failure, to_the_end
 from kernelway.protocol.errors import Conflict, KernelwayError, Unreachable
 from kernelway.protocol.message import UNREADABLE
 from kernelway.protocol.models import Replacement
+from kernelway.transport import deadlines
 
 log = logging.getLogger(__name__)
 
@@ -218,7 +219,7 @@ class Supervisor:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
         try:
-            async with asyncio.timeout(within):
+            async with deadlines.timeout(within):
                 await process.wait()
         except TimeoutError:
             log.error("The gateway, process %d, does not end within %g s: it is killed.", process.pid, within)
@@ -231,7 +232,7 @@ async def _version_told(process: Process, start: GatewayStart) -> str:
     assert process.stdout is not None
     process.stdin.write(start.orders + b"\n")
     try:
-        async with asyncio.timeout(start.serves_within):
+        async with deadlines.timeout(start.serves_within):
             line = await process.stdout.readline()
             if not line:
                 status = await process.wait()

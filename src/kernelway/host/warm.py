@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,6 +16,7 @@ from kernelway.host.run import KernelRun, Order, Surroundings
 from kernelway.protocol.errors import KernelError
 from kernelway.protocol.message import Message, SessionId
 from kernelway.protocol.models import KernelId
+from kernelway.transport import deadlines
 
 _BECOMES_WITHIN = 5.0
 """Seconds; a kernel that waits does it in a few milliseconds, and a fresh start is the way out."""
@@ -62,7 +62,7 @@ class Warm:
         """Make it the kernel that is ordered; :class:`KernelError` with the reason where it cannot be."""
         env = changes(self._started, order.env)
         try:
-            async with asyncio.timeout(_BECOMES_WITHIN):
+            async with deadlines.timeout(_BECOMES_WITHIN):
                 await hand_out(self.lifeline, order.cwd or self._started.cwd, env)
         except TimeoutError:
             raise KernelError(f"It did not answer within {_BECOMES_WITHIN:g} s.") from None

@@ -8,6 +8,7 @@ from typing import Final
 
 from kernelway.client.gateway import Gateway
 from kernelway.client.options import GatewayOptions
+from kernelway.transport import deadlines
 
 _CLOSES_WITHIN: Final = 10.0
 """Seconds for the connections, and the end of ssh, which has five of its own."""
@@ -51,7 +52,7 @@ class Entrance:
             await asyncio.wait({self._entering})
         gateway, self._gateway = self._gateway, None
         if gateway is not None:
-            async with asyncio.timeout(_CLOSES_WITHIN):
+            async with deadlines.timeout(_CLOSES_WITHIN):
                 await gateway.__aexit__(None, None, None)
 
     async def _enter(self) -> Gateway:

@@ -16,6 +16,7 @@ from tornado.websocket import WebSocketClosedError
 from kernelway.jupyter.relay import Relay
 from kernelway.jupyter.upstream_websocket import Handler
 from kernelway.protocol.websocket_framing import Frame, Framing, framing_for
+from kernelway.transport import deadlines
 
 LARGEST: Final = 512 * 2**20
 """Bytes of a message from a browser, as a gateway takes them."""
@@ -55,7 +56,7 @@ class HandlerSocket:
     async def _ready(self, relay: Relay) -> None:
         while True:
             try:
-                async with asyncio.timeout(_STALL):
+                async with deadlines.timeout(_STALL):
                     return await relay.ready()
             except TimeoutError:
                 # jupyter_server cuts off whose pongs it has not heard for some time.

@@ -40,6 +40,7 @@ from kernelway.protocol.errors import (
     WrongCredentials,
 )
 from kernelway.protocol.models import KernelId, KernelModel, KernelSpecModel, RestSessionId, SessionModel
+from kernelway.transport import deadlines
 
 _PATIENT: Final = 60.0
 _MOST_REASON: Final = 100
@@ -200,7 +201,7 @@ class Place:
         if not self._refused.kernels or self.error is not None:
             return
         try:
-            async with asyncio.timeout(self._patience.answers_within):
+            async with deadlines.timeout(self._patience.answers_within):
                 model = await one_kernel(self.gateway.rest, kernel_id)
         except TimeoutError:
             self.trouble(_too_late(self._patience))
@@ -240,7 +241,7 @@ class Place:
             # It may be another server by now, or the same with other settings.
             refused = self._refused if self.error is None else Refused()
             try:
-                async with asyncio.timeout(self._patience.answers_within):
+                async with deadlines.timeout(self._patience.answers_within):
                     gateway = await self._entrance.open()
                     started = frozenset(self._started)
                     answered = await ask(gateway.rest, refused=refused, started=started)

@@ -35,6 +35,7 @@ from kernelway.protocol.link_framing import START, LinkId, Position
 from kernelway.protocol.message import EMPTY, Buffer, Message, SessionId
 from kernelway.protocol.models import ExecutionState, KernelId
 from kernelway.protocol.websocket_framing import Frame
+from kernelway.transport import deadlines
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +122,7 @@ class Relay:
         if self._delivery is not None:
             self._delivery.end(left_by_itself=left_by_itself)
         try:
-            async with asyncio.timeout(_SETTLES):
+            async with deadlines.timeout(_SETTLES):
                 await self._link.delivered()
                 await self._link.told()
         except TimeoutError:

@@ -13,6 +13,7 @@ from kernelway.jupyter.place import Place
 from kernelway.jupyter.remote_kernels import Model, RemoteKernels
 from kernelway.protocol.errors import KernelwayError, NotFound
 from kernelway.protocol.models import KernelSpecModel
+from kernelway.transport import deadlines
 
 LOGO_WITHIN: Final = 5.0
 """Seconds for a gateway to answer with a logo."""
@@ -100,7 +101,7 @@ class RemoteKernelspecs:
     async def _fetched(self, place: Place, path: str) -> bytes:
         if place.unreachable is not None:
             raise NotFound(place.unreachable)
-        async with asyncio.timeout(LOGO_WITHIN):
+        async with deadlines.timeout(LOGO_WITHIN):
             with self._kernels.asking(place):
                 content = await place.gateway.rest.resource(path)
         if len(content) > LARGEST_LOGO:

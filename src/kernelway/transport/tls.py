@@ -13,6 +13,7 @@ import ssl
 from pathlib import Path
 
 from kernelway.protocol.errors import ConfigError
+from kernelway.transport import deadlines
 
 _ALPN = ["http/1.1"]
 """A WebSocket is an upgrade of HTTP/1.1; a proxy that picked HTTP/2 could not carry it to us."""
@@ -96,7 +97,7 @@ async def shown_certificate(
     """
     context = client_context(pinned=True)
     try:
-        async with asyncio.timeout(deadline):
+        async with deadlines.timeout(deadline):
             _, writer = await asyncio.open_connection(
                 host, port, ssl=context, server_hostname=server_hostname or host
             )

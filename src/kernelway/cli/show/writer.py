@@ -11,6 +11,8 @@ import contextlib
 from types import TracebackType
 from typing import Final, Self, TextIO
 
+from kernelway.transport import deadlines
+
 _MOST_PENDING: Final = 1 << 20
 """Characters that may wait before whoever produces them has to."""
 
@@ -46,7 +48,7 @@ class Writer:
             else:
                 # The error that ends the command matters more than one of its last words.
                 with contextlib.suppress(OSError, TimeoutError):
-                    async with asyncio.timeout(_LEAVES_WITHIN):
+                    async with deadlines.timeout(_LEAVES_WITHIN):
                         await self.flush()
         finally:
             self._task.cancel()

@@ -23,6 +23,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from kernelway.protocol.close_codes import CloseCode
 from kernelway.protocol.errors import InvalidRequest
 from kernelway.protocol.message import Buffer
+from kernelway.transport import deadlines
 
 log = logging.getLogger(__name__)
 
@@ -232,7 +233,7 @@ class ClientSocket(web.WebSocketResponse):
             if ending.code != CloseCode.SERVICE_RESTART:
                 await self._taken()
             with contextlib.suppress(TimeoutError, ConnectionError):
-                async with asyncio.timeout(2 * _CLOSE):
+                async with deadlines.timeout(2 * _CLOSE):
                     # To drain is not for here: all who do share a future of aiohttp's, and a writer that was
                     # cancelled in it has left it cancelled for whoever comes next.
                     await super().close(code=ending.code, message=reason, drain=False)
