@@ -203,6 +203,13 @@ class Talk:
         """The next stream output."""
         return str((await self.hear_type("stream"))["text"])
 
+    async def hear_line(self) -> str:
+        """Stream outputs up to the end of a line, which may come in one or in two."""
+        line = await self.hear_text()
+        while not line.endswith("\n"):
+            line += await self.hear_text()
+        return line
+
     async def run(self, code: str) -> Ran:
         """Run code to its end."""
         return await self.result(await self.execute(code))

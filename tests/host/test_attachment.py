@@ -63,7 +63,7 @@ async def test_a_kernel_that_asks_for_input_at_once_is_answered(lives: Lives) ->
     assert (await talk.hear_type("input_request"))["prompt"] == "name? "
     await talk.ask("input_reply", {"value": "Ada"}, Channel.STDIN)
     assert (await talk.result(request)).text == "Ada\n"
-    assert await other.hear_text() == "Ada\n"
+    assert await other.hear_line() == "Ada\n"
     assert all(message.channel is Channel.IOPUB for message in other.heard)
 
 

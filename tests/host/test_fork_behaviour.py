@@ -31,7 +31,7 @@ async def test_an_interrupt_ends_whatever_runs(way: str) -> None:
     async with started(way) as kernel:
         for name, code in WAITING.items():
             request = await kernel.talk.execute(code)
-            assert await kernel.talk.hear_text() == "waits\n", name
+            assert await kernel.talk.hear_line() == "waits\n", name
             await kernel.host.interrupt_kernel(kernel.id)
             ran = await kernel.talk.result(request)
             assert ran.error == "KeyboardInterrupt", name

@@ -355,7 +355,7 @@ async def test_a_kernel_that_waited_can_be_interrupted(lives: Lives) -> None:
     kernel = await handed_out(lives)
     talk = attach(kernel)
     request = await talk.execute("print('begun', flush=True)\nimport time\ntime.sleep(600)")
-    assert await talk.hear_text() == "begun\n"
+    assert await talk.hear_line() == "begun\n"
     await kernel.interrupt()
     assert (await talk.result(request)).error == "KeyboardInterrupt"
 

@@ -301,5 +301,5 @@ def rig_in(folder: Path, *arguments: str, **variables: str) -> Iterator[Rig]:
         lab = resources.enter_context(gateway_of(person, "lab"))
         person.save(gpu_box=gpu, lab=lab)
         server = resources.enter_context(notebook_server_of(person, *arguments, **variables))
-        server.api.kernelspecs()
+        wait_until(lambda: {"python3.gpu-box", "python3.lab"} <= set(server.api.kernelspecs()))
         yield Rig(person, server, gpu, lab)

@@ -14,6 +14,7 @@ from tests.jupyter.notebook_servers import (
     gateway_of,
     notebook_server_of,
     person_in,
+    wait_until,
 )
 from tests.support.stock import jupyter_server_in, kernel_gateway_in
 
@@ -49,7 +50,7 @@ def test_gateways_of_the_command_line_and_of_nb2kg_join_the_list(
         ) as server,
     ):
         ours, theirs = f"python3.{label_of(gateway.api.url)}", f"python3.{label_of(stock.base_url)}"
-        assert set(server.api.kernelspecs()) == {"python3", ours, theirs}
+        wait_until(lambda: set(server.api.kernelspecs()) == {"python3", ours, theirs})
         session = server.api.open("named.ipynb", name=ours)
         assert session["kernel"]["name"] == ours
         assert server.api.end_session(session).status == HTTPStatus.NO_CONTENT

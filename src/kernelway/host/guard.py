@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import sys
@@ -109,4 +110,10 @@ class Guard:
 async def _lifetime(process: Process, began: float) -> float:
     """Wait for the process to end; how long it ran, in seconds."""
     await process.wait()
-    return asyncio.get_running_loop().time() - began
+    ended = asyncio.get_running_loop().time()
+    assert process.stdin is not None
+    process.stdin.close()
+    # What was on its way to it is told all groups anew; nobody else asks what became of that.
+    with contextlib.suppress(OSError):
+        await process.stdin.wait_closed()
+    return ended - began
