@@ -42,5 +42,5 @@ def command_of(arguments: Sequence[str]) -> list[str]:
     """What is run; the extension is named last, since a command of JupyterLab's own comes first."""
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        raise ConfigError(f"{' and '.join(missing)} cannot be imported: {EXTRA} jupyterlab")
+        raise ConfigError(f"{', '.join(missing)} cannot be imported: {EXTRA} jupyterlab")
     return [sys.executable, "-m", "jupyterlab", *arguments, _ON]
