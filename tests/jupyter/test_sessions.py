@@ -3,6 +3,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
+import pytest
 from tests.jupyter.notebook_servers import Rig, wait_until
 
 GPU = "python3.gpu-box"
@@ -33,6 +34,18 @@ def test_opening_a_path_again_joins_its_session(rig: Rig) -> None:
     again = rig.here.open("a.ipynb", name="python3")
     assert again["id"] == first["id"]
     assert again["kernel"]["id"] == first["kernel"]["id"]
+
+
+def test_a_list_waits_a_moment_for_a_session_that_is_being_made(rig: Rig) -> None:
+    for number in range(10):
+        path = f"{number}.ipynb"
+        body = {"path": path, "name": path, "type": "notebook", "kernel": {"name": GPU}}
+        made, listed = rig.server.ask_at_once(("POST", "api/sessions", body), ("GET", "api/sessions", None))
+        assert made.status == HTTPStatus.CREATED
+        if path in {session["path"] for session in listed.json}:
+            return
+        # On a busy machine the kernel may take longer to start than a list waits.
+    pytest.fail("No list has the session, which is there a moment later.")
 
 
 def test_a_local_session_is_as_ever(rig: Rig) -> None:

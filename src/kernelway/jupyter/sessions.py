@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from jupyter_core.utils import ensure_async
@@ -10,6 +13,7 @@ from kernelway.jupyter.assembly import Assembly
 from kernelway.jupyter.http_errors import told
 from kernelway.jupyter.kernels import KernelwayKernelManager
 from kernelway.jupyter.place import Place
+from kernelway.jupyter.places import LISTS_WITHIN
 from kernelway.jupyter.remote_kernels import Model, environ_at
 from kernelway.jupyter.remote_sessions import RemoteSession
 from kernelway.jupyter.upstream import SessionManager
@@ -21,6 +25,10 @@ class KernelwaySessionManager(SessionManager):
 
     Those of a gateway that keeps none are in the table, as local ones; they end with this server.
     """
+
+    def __init__(self, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self._being_made: set[asyncio.Future[None]] = set()
 
     @property
     def kernels(self) -> KernelwayKernelManager:
@@ -35,7 +43,12 @@ class KernelwaySessionManager(SessionManager):
         return self.kernels.assembly
 
     async def list_sessions(self) -> list[Model]:
-        """All sessions; it waits for less than a second for those at gateways."""
+        """All sessions; it waits for less than a second for gateways, and as long for those being made there.
+
+        Notebook 7 opens the page of a new notebook before its kernel has started, which would ask for one.
+        """
+        if self._being_made:
+            await asyncio.wait(tuple(self._being_made), timeout=LISTS_WITHIN)
         await self.assembly.kernels.refresh()
         sessions = self.assembly.sessions
         return [*await super().list_sessions(), *(sessions.shown(each) for each in sessions.all())]
@@ -72,11 +85,21 @@ class KernelwaySessionManager(SessionManager):
         place, kernel = remote
         if kernel.id is None:
             kernel = await self._new_kernel(place, kernel.name, path, name)
-        with told():
+        with told(), self._making():
             session = await self.assembly.sessions.open(
                 place, path, name=name or "", type_=type or "notebook", kernel=kernel
             )
         return self.assembly.sessions.shown(session)
+
+    @contextlib.contextmanager
+    def _making(self) -> Iterator[None]:
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._being_made.add(done)
+        try:
+            yield
+        finally:
+            self._being_made.discard(done)
+            done.set_result(None)
 
     async def start_kernel_for_session(self, session_id: str, **kwargs: str | None) -> str:
         """Start a kernel for a session that is to get another one."""

@@ -1,5 +1,5 @@
-// Tells when a gateway is lost and when it is back: in one notification for each gateway. What a
-// gateway offers now is in the launcher at once.
+// Tells when a gateway is lost and when it is back: in one notification for each gateway. What a gateway offers now
+// is in the launcher at once.
 
 const SCHEMA = 'urn:kernelway:gateway:v1';
 
@@ -51,7 +51,8 @@ function lossOf(place, reason) {
   const first = `${place}: connection lost`;
   const last = 'Trying again; what you run meanwhile is kept.';
   const room = LONGEST - first.length - last.length - 5;
-  const why = (reason ?? '').trim().replace(/[.…]+$/, '');
+  // What is wrong comes first; what to do about it is in the server's log. In an address no blank follows a colon.
+  const why = (reason ?? '').split(/[:;.…](?:\s|$)/, 1)[0].trim();
   if (why === '' || room < 10) {
     return `${first}. ${last}`;
   }
