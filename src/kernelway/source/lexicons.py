@@ -18,8 +18,9 @@ _SINGLE_RAW: Final = r"'[^']*+'"
 _BACKTICK: Final = r"`[^`\n]*+`"
 _BACKTICK_RAW: Final = r"`[^`]*+`"
 _BACKTICK_LONG: Final = r"`(?:[^`\\]++|\\.)*+`"
-_TRIPLE_DOUBLE: Final = r'"""(?:[^"\\]++|\\.|"(?!""))*+"""'
-_TRIPLE_SINGLE: Final = r"'''(?:[^'\\]++|\\.|'(?!''))*+'''"
+# With a look ahead inside, a possessive repeat fails in Python 3.11.2, and an atomic group of one does not.
+_TRIPLE_DOUBLE: Final = r'"""(?>(?:[^"\\]++|\\.|"(?!""))*)"""'
+_TRIPLE_SINGLE: Final = r"'''(?>(?:[^'\\]++|\\.|'(?!''))*)'''"
 _CHARACTER: Final = r"'(?:[^'\\\n]|\\[^'\n]++|\\')'"
 _ESCAPED: Final = r"\\[^\n]"
 _SLASH_STAR: Final = r"/\*(?:.*?\*/|.*)"
