@@ -57,6 +57,14 @@ ONLY_IN = {
     "keyring": {"client"},
 }
 
+ADAPTERS = {
+    # What has to do with jupyter_server and its libraries; the rest of jupyter/ is ordinary objects.
+    *("enabling", "extension", "handler_socket", "http_errors", "kernels", "kernelspecs"),
+    *("logos", "notifying", "sessions", "upstream", "upstream_websocket", "websocket"),
+}
+
+JUPYTERS = ("jupyter_server", "jupyter_client", "jupyter_core", "jupyter_events", "traitlets", "tornado")
+
 IN_KERNELS = {"host/fork_server_process.py", "host/in_kernel.py"}
 """What runs in processes of the kernels' own, with their Python: it sees to their environment and modules."""
 
@@ -183,6 +191,18 @@ def test_a_library_is_imported_only_by_those_whose_business_it_is() -> None:
         for each in module.imports
         for library, parts in ONLY_IN.items()
         if belongs(each.module, library) and module.part not in parts and module.name not in IN_KERNELS
+    ]
+    assert faults == []
+
+
+def test_what_is_remote_knows_no_notebook_server() -> None:
+    own = {f"kernelway.jupyter.{name}" for name in ADAPTERS}
+    faults = [
+        f"{module.name}:{each.line} imports {each.module}"
+        for module in MODULES
+        if module.part == "jupyter" and module.path.stem not in {*ADAPTERS, "__init__"}
+        for each in module.imports
+        if any(belongs(each.module, library) for library in (*JUPYTERS, *own))
     ]
     assert faults == []
 

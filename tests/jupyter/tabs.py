@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kernelway.client import Gateway
-from kernelway.jupyter.notifying import Notice, Notices
+from kernelway.jupyter.notices import Notice, Notices
 from kernelway.jupyter.relay import Relay, RestartsTold
 from kernelway.jupyter.rules import Rules
 from kernelway.protocol.errors import KernelwayError

@@ -15,7 +15,7 @@ from tests.support.peers import http_peer
 
 from kernelway.client import Gateway
 from kernelway.jupyter.delivery import IN_FLIGHT
-from kernelway.jupyter.notifying import Notice, PlaceState
+from kernelway.jupyter.notices import Notice, PlaceState
 from kernelway.jupyter.relay import RestartsTold
 from kernelway.jupyter.rules import Rules
 from kernelway.protocol.close_codes import CloseCode

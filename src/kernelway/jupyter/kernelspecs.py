@@ -10,7 +10,8 @@ from jupyter_events import EventLogger
 from traitlets import TraitError
 
 from kernelway.jupyter.assembly import Assembly, assemble
-from kernelway.jupyter.notifying import Notice, PlaceState, emitter
+from kernelway.jupyter.notices import Notice, PlaceState
+from kernelway.jupyter.notifying import emitter
 from kernelway.jupyter.remote_kernels import Model
 from kernelway.jupyter.upstream import KernelSpec, KernelSpecManager, NoSuchKernel
 from kernelway.settings import environment

@@ -1,17 +1,16 @@
-"""Telling people that the connection to a gateway broke, and that it is back: once for all its links.
+"""Notices as events of jupyter_server, which its pages can listen to.
 
-They are told by jupyter_server's events, which its pages can listen to. By the same events the pages hear
-that a gateway offers other kernels than it did.
+By the same events the pages hear that a gateway offers other kernels than it did.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Final
 
 from jupyter_events import EventLogger
+
+from kernelway.jupyter.notices import Notice
 
 SCHEMA_ID: Final = "urn:kernelway:gateway:v1"
 
@@ -29,63 +28,6 @@ _SCHEMA: Final[dict[str, object]] = {
         "reason": {"type": "string", "description": "Why it was lost, as a sentence; empty otherwise."},
     },
 }
-
-
-class PlaceState(StrEnum):
-    """What became of the connection to a gateway."""
-
-    LOST = "lost"
-    BACK = "back"
-    CHANGED = "changed"
-    """It was added or removed, or what can be started there, or whether it answers, is not what it was."""
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """What people are told."""
-
-    place: str
-    state: PlaceState
-    reason: str = ""
-
-
-@dataclass(slots=True)
-class _Links:
-    broken: set[str] = field(default_factory=set)
-    told: bool = False
-    """Whether people were told last that it is lost."""
-
-
-class Notices:
-    """Which links are broken, and so which places are lost: until all are mended."""
-
-    def __init__(self, emit: Callable[[Notice], None]) -> None:
-        self._emit = emit
-        self._places: dict[str, _Links] = {}
-
-    def broken(self, place: str, link: str, reason: str) -> None:
-        """A link is broken; telling it again says nothing new."""
-        links = self._places.setdefault(place, _Links())
-        links.broken.add(link)
-        if not links.told:
-            links.told = True
-            self._emit(Notice(place, PlaceState.LOST, reason))
-
-    def mended(self, place: str, link: str) -> None:
-        """A link is there, again or for the first time."""
-        links = self._places.get(place)
-        if links is None:
-            return
-        links.broken.discard(link)
-        if not links.broken:
-            # Of a place that is told to be back there is nothing to remember.
-            del self._places[place]
-            self._emit(Notice(place, PlaceState.BACK))
-
-    def forget(self, place: str, link: str) -> None:
-        """A link is no longer wanted; whether its place is back the next one will tell."""
-        if place in self._places:
-            self._places[place].broken.discard(link)
 
 
 def register(event_logger: EventLogger) -> None:

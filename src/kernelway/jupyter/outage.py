@@ -15,7 +15,7 @@ from kernelway.client.backoff import delay
 from kernelway.client.gateway import Gateway
 from kernelway.client.link import Link
 from kernelway.client.link_status import LinkEvent, LinkStatus
-from kernelway.jupyter.notifying import Notices
+from kernelway.jupyter.notices import Notices
 from kernelway.protocol.errors import KernelwayError, LinkLost, NotFound
 from kernelway.protocol.link_framing import START, Position
 from kernelway.protocol.models import ExecutionState, KernelId

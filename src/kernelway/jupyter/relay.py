@@ -18,7 +18,7 @@ from typing import Final
 
 from kernelway.client.resume import Came, Joined, Missing
 from kernelway.jupyter.delivery import Browser, Delivery
-from kernelway.jupyter.notifying import Notices
+from kernelway.jupyter.notices import Notices
 from kernelway.jupyter.outage import Outage, Place
 from kernelway.jupyter.own_messages import (
     is_restarting,

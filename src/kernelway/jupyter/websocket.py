@@ -8,7 +8,8 @@ from typing import Any, Final, Protocol, runtime_checkable
 from tornado import web
 
 from kernelway.jupyter.handler_socket import HandlerSocket
-from kernelway.jupyter.notifying import Notices, emitter
+from kernelway.jupyter.notices import Notices
+from kernelway.jupyter.notifying import emitter
 from kernelway.jupyter.outage import Place
 from kernelway.jupyter.relay import Relay, RestartsTold
 from kernelway.jupyter.rules import Rules
