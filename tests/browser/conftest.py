@@ -114,15 +114,22 @@ def lab_server(home: Home) -> Iterator[NotebookServer]:
 @pytest.fixture(scope="module")
 def lab_page(lab_server: NotebookServer, page: Page) -> Page:
     """JupyterLab, open."""
-    page.goto(lab_server.page("lab"))
-    page.locator(".jp-LauncherCard").first.wait_for(timeout=PAGE_DEADLINE)
+    _open_lab(page, lab_server)
     return page
+
+
+def _open_lab(page: Page, server: NotebookServer) -> None:
+    page.goto(server.page("lab"))
+    page.locator(".jp-LauncherCard:visible, .jp-MainAreaWidget:visible").first.wait_for(timeout=PAGE_DEADLINE)
 
 
 @pytest.fixture
 def desk(lab_page: Page, lab_server: NotebookServer) -> Iterator[Lab]:
     """JupyterLab with nothing but a launcher; what a test opens and starts is gone after it."""
     desk = Lab(lab_page)
+    if not desk.is_open():
+        # A test that failed while there was no server has left no page.
+        _open_lab(lab_page, lab_server)
     desk.close_everything()
     yield desk
     desk.close_everything()

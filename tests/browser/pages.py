@@ -120,6 +120,10 @@ class Lab:
         """What a menu or a shortcut would run."""
         self.page.evaluate("([name]) => void window.jupyterapp.commands.execute(name)", [name])
 
+    def is_open(self) -> bool:
+        """Whether there is a JupyterLab in the page."""
+        return bool(self.page.evaluate("() => 'jupyterapp' in window"))
+
     def close_everything(self) -> None:
         """Close what is open, as it is, and what lies over it; there is a launcher then."""
         self.page.evaluate(

@@ -19,7 +19,7 @@ from urllib.error import HTTPError
 
 from tests.browser.line import Line
 from tests.faults.serving import TOKEN, Running, Serving
-from tests.support.processes import Process, environ_in, free_port
+from tests.support.processes import Process, environ_in, free_port, wait_for_listener
 
 DEADLINE = 30.0
 
@@ -162,6 +162,8 @@ class NotebookServer:
         with Process(
             command, ready=r"is running at:", environ=self.home.environ, folder=self.home.work
         ) as process:
+            # It says so a moment before it does.
+            wait_for_listener(self.port)
             yield process
 
 
